@@ -1,0 +1,86 @@
+/*
+ * The process as the system sees it: user, pidfile, background, syslog. Main
+ * thread, at start-up, before other threads exist, unless it says otherwise.
+ */
+#ifndef OS_PROCESS_H
+#define OS_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/log.h"
+
+/* What this machine calls itself, cut to fit; "" if it has no name. Any thread. */
+const char *os_machine_name(char *buf, size_t size);
+
+/* Effective user id, and whether it is the superuser's. Any thread. */
+int64_t os_user_id(void);
+bool os_is_superuser(void);
+
+/* Name of a user id; false if it has none or it does not fit. May block on directory services. Any thread. */
+bool os_user_name(int64_t uid, char *buf, size_t size) MUST_USE;
+
+/* True if this process runs in a container (Docker, Podman, LXC, Kubernetes), as far as can be told from the files
+   below `root`, which is "" but in tests. Any thread. */
+bool os_is_in_container(const char *root) MUST_USE;
+
+/* The name servers that a resolver configuration like /etc/resolv.conf names: "10.0.0.2, 10.0.0.3"; "" if it names none
+   or cannot be read. Reads a file: not for the data path. */
+const char *os_name_servers(const char *path, char *buf, size_t size);
+
+/* True if a file like /etc/nsswitch.conf names more sources of host names than files and DNS: mdns, myhostname, sss.
+   Reads a file: not for the data path. */
+bool os_names_have_other_sources(const char *path) MUST_USE;
+
+/* Becomes that user with its groups, for good. False with errno set; ENOENT: there is no such user. */
+bool os_switch_user(const char *user) MUST_USE;
+
+/*
+ * Gives a Unix socket's file to a group (NULL or "": as it is), then sets its mode. Without a moment in which the wrong
+ * people may connect: listen with mode 0700 first, then call this. False with errno set; ENOENT with an existing file:
+ * there is no such group.
+ */
+bool os_share_socket_file(const char *path, const char *group, int mode) MUST_USE;
+
+/* A pidfile holds a decimal process id and a newline. Empty or garbled files count as in use. */
+enum pidfile_state {
+	PIDFILE_FREE,   /* no such file */
+	PIDFILE_STALE,  /* named a process that is dead; has been removed */
+	PIDFILE_IN_USE, /* names a living process or says nothing sensible */
+	PIDFILE_FAILED  /* cannot be read or removed; errno says why */
+};
+
+enum pidfile_state pidfile_check(const char *path) MUST_USE;
+
+/* Created exclusively, mode 0644, with this process's id. False with errno set and no file left behind. */
+bool pidfile_create(const char *path) MUST_USE;
+
+/* Removes it if it still names this process. */
+void pidfile_remove(const char *path);
+
+/*
+ * Goes into the background: new session, standard streams to /dev/null, working directory kept. It returns in three
+ * processes, and each must do what its role says.
+ */
+enum daemon_role {
+	DAEMON_GO_ON, /* the one in the background: carry on */
+	DAEMON_LEAVE, /* call _exit(*status) at once: the original, whose work is done, or one in between */
+	DAEMON_FAILED /* the original, nothing has changed; errno says why */
+};
+
+enum daemon_role os_daemonize(int *status) MUST_USE;
+
+/*
+ * The system log. `ident` is kept by reference: it must live until the next open or close. Unknown facilities are
+ * "daemon". Main thread at any time; the sink may be called by any thread meanwhile.
+ */
+void os_syslog_open(const char *ident, const char *facility);
+void os_syslog_close(void);
+void os_syslog_sink(enum log_level level, const char *text);
+
+/* Random bytes straight from the system, for when the library has none. Any thread. */
+void os_random(void *bytes, size_t len);
+
+#endif

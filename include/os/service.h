@@ -1,0 +1,27 @@
+/*
+ * systemd: the sockets it has opened for us (sd_listen_fds(3)), and what it wants to be told (sd_notify(3)). Both are
+ * short protocols that systemd documents for programs without its library. Elsewhere nothing is passed and nobody is
+ * told.
+ */
+#ifndef OS_SERVICE_H
+#define OS_SERVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attr.h"
+
+/* Descriptors that were passed to this process: the first one, and how many (0: none). They are its own from
+   service_take_sockets on. Main thread, before others exist. */
+#define SERVICE_FIRST_SOCKET 3
+unsigned service_count_sockets(void);
+/* The same, once: the environment forgets them, so that no child takes them for its own. */
+unsigned service_take_sockets(void);
+
+/* Tells the service manager: assignments with newlines between, e.g. "READY=1". True if it was told or there is none;
+   else errno. Does not wait. Any thread. */
+bool service_notify(const char *state) MUST_USE;
+/* "RELOADING=1", with the time that goes with it. */
+bool service_notify_reloading(void) MUST_USE;
+
+#endif

@@ -1,0 +1,207 @@
+/* One configuration as a whole: its life, finding things in it, and the copies that SET makes. Any thread. */
+#include "conf/config.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/mem.h"
+#include "conf/entries.h"
+#include "conf/tls.h"
+
+struct config *config_new(struct conf_entries *entries)
+{
+	struct config *c = mem_new(struct config);
+
+	if (c == NULL) {
+		entries_unref(entries);
+		return NULL;
+	}
+	atomic_init(&c->refs, 1);
+	c->entries = entries;
+	if (!settings_init(&c->settings)) {
+		config_unref(c);
+		return NULL;
+	}
+	return c;
+}
+
+/* A published configuration is const for everybody; its count is the one thing that changes. */
+static struct config *as_counted(const struct config *c)
+{
+	return (struct config *)(uintptr_t)c;
+}
+
+struct config *config_ref(const struct config *c)
+{
+	struct config *counted = as_counted(c);
+
+	atomic_fetch_add_explicit(&counted->refs, 1, memory_order_relaxed);
+	return counted;
+}
+
+void conf_drop_tls(struct config *c)
+{
+	struct conf_tls_contexts *tls = &c->tls;
+
+	shared_unref(tls->client);
+	shared_unref(tls->server);
+	for (unsigned i = 0; i < tls->n_databases; i++)
+		shared_unref(tls->of_database[i]);
+	mem_free(tls->of_database);
+	memset(tls, 0, sizeof(*tls));
+}
+
+void config_unref(const struct config *c)
+{
+	struct config *counted = as_counted(c);
+
+	if (counted == NULL || atomic_fetch_sub_explicit(&counted->refs, 1, memory_order_acq_rel) > 1)
+		return;
+	conf_drop_tls(counted);
+	settings_fini(&counted->settings);
+	entries_unref(counted->entries);
+	texts_fini(&counted->notices);
+	mem_free(counted);
+}
+
+/* A copy whose settings may still be changed; NULL when out of memory. */
+static struct config *copy_of(const struct config *from)
+{
+	struct config *c = mem_new(struct config);
+
+	if (c == NULL)
+		return NULL;
+	atomic_init(&c->refs, 1);
+	c->entries = entries_ref(from->entries);
+	if (!settings_copy(&c->settings, &from->settings)) {
+		config_unref(c);
+		return NULL;
+	}
+	return c;
+}
+
+/* After SET of `name`: says so if it has no effect now. False when out of memory. */
+static bool settle_change(struct config *c, const struct config *from, const char *name)
+{
+	enum setting_id id = setting_find(name);
+
+	if (id == N_SETTINGS)
+		return texts_add(&c->notices, "parameter \"%s\" has no effect: the command it belonged to is gone",
+		                 name);
+	if (setting_is_changeable(id))
+		return true;
+	return setting_copy(&c->settings, &from->settings, id) &&
+	       texts_add(&c->notices, "parameter \"%s\" cannot be changed without a restart", setting_name(id));
+}
+
+struct config *config_with_setting(const struct config *from, const char *name, const char *value,
+                                   struct conf_error *why)
+{
+	struct config *c = copy_of(from);
+
+	if (c == NULL) {
+		(void)conf_fail_memory(why, NULL, 0);
+		return NULL;
+	}
+	if (!setting_parse(&c->settings, name, value, NULL, 0, why)) {
+		config_unref(c);
+		return NULL;
+	}
+	if (!settle_change(c, from, name)) {
+		(void)conf_fail_memory(why, NULL, 0);
+		config_unref(c);
+		return NULL;
+	}
+	return c;
+}
+
+bool config_keep_restart_settings(struct config *fresh, const struct config *running)
+{
+	for (int i = 0; i < N_SETTINGS; i++) {
+		enum setting_id id = (enum setting_id)i;
+
+		if (setting_is_changeable(id) || setting_is_same(&fresh->settings, &running->settings, id))
+			continue;
+		if (!setting_copy(&fresh->settings, &running->settings, id) ||
+		    !texts_add(&fresh->notices, "the new value of parameter \"%s\" needs a restart", setting_name(id)))
+			return false;
+	}
+	return true;
+}
+
+const struct conf_database *config_find_database(const struct config *c, const char *name, bool *is_template)
+{
+	const struct conf_database *d = entries_find_database(c->entries, name);
+	bool found = d != NULL && strcmp(name, "*") != 0;
+
+	if (!found)
+		d = entries_find_database(c->entries, "*");
+	if (is_template != NULL)
+		*is_template = !found && d != NULL;
+	return d;
+}
+
+const struct conf_user *config_find_user(const struct config *c, const char *name)
+{
+	return entries_find_user(c->entries, name);
+}
+
+const struct conf_login *config_find_login(const struct config *c, const char *name)
+{
+	return entries_find_login(c->entries, name);
+}
+
+static const void *nth(const struct entry_list *list, unsigned i)
+{
+	return i < list->n ? list->at[i] : NULL;
+}
+
+const struct conf_database *config_database(const struct config *c, unsigned i)
+{
+	return (const struct conf_database *)nth(&c->entries->databases, i);
+}
+
+const struct conf_user *config_user(const struct config *c, unsigned i)
+{
+	return (const struct conf_user *)nth(&c->entries->users, i);
+}
+
+const struct conf_peer *config_peer(const struct config *c, unsigned i)
+{
+	return (const struct conf_peer *)nth(&c->entries->peers, i);
+}
+
+const struct conf_login *config_login(const struct config *c, unsigned i)
+{
+	return (const struct conf_login *)nth(&c->entries->logins, i);
+}
+
+static bool list_has(const char *list, const char *name, int (*order)(const char *, const char *, size_t))
+{
+	size_t len = strlen(name);
+
+	if (list == NULL || len == 0)
+		return false;
+	for (const char *p = list; *p != '\0';) {
+		size_t blanks = strspn(p, " \t");
+		size_t word = strcspn(p += blanks, ",");
+		size_t trimmed = word;
+
+		while (trimmed > 0 && (p[trimmed - 1] == ' ' || p[trimmed - 1] == '\t'))
+			trimmed--;
+		if (trimmed == len && order(p, name, len) == 0)
+			return true;
+		p += word + (p[word] == ',' ? 1 : 0);
+	}
+	return false;
+}
+
+bool conf_list_has(const char *list, const char *name)
+{
+	return list_has(list, name, strncmp);
+}
+
+bool conf_list_has_parameter(const char *list, const char *name)
+{
+	return list_has(list, name, strncasecmp);
+}

@@ -1,0 +1,84 @@
+/* Reads the files of a configuration, whole, from the places where they may be. Any thread. */
+#include "conf/read.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+int conf_read_file(void *context, const char *path, struct str *out)
+{
+	char piece[8192];
+	FILE *file;
+	int error = 0;
+
+	(void)context;
+	file = fopen(path, "rb");
+	if (file == NULL)
+		return errno;
+	for (;;) {
+		size_t n;
+
+		errno = 0;
+		n = fread(piece, 1, sizeof(piece), file);
+		str_add(out, piece, n);
+		if (n < sizeof(piece) || out->failed)
+			break;
+	}
+	if (ferror(file))
+		error = errno != 0 ? errno : EIO;
+	else if (out->failed)
+		error = out->len + sizeof(piece) > out->limit ? EFBIG : ENOMEM;
+	fclose(file);
+	mem_wipe(piece, sizeof(piece));
+	return error;
+}
+
+void conf_forget(struct str *content)
+{
+	if (content->data != NULL)
+		mem_wipe(content->data, content->capacity);
+	str_fini(content);
+}
+
+char *conf_path_beside(const char *beside, const char *name)
+{
+	const char *slash = strrchr(beside, '/');
+	struct str path;
+
+	if (name[0] == '/' || slash == NULL)
+		return NULL;
+	str_init(&path, 64 * 1024);
+	str_add(&path, beside, (size_t)(slash - beside) + 1);
+	str_add_str(&path, name);
+	if (path.failed)
+		str_fini(&path);
+	return str_take(&path);
+}
+
+int conf_read_near(conf_read *read, void *context, const char *name, const char *beside, struct str *out, char **found)
+{
+	char *path = mem_copy_str(name);
+	int error, second;
+
+	if (path == NULL)
+		return ENOMEM;
+	error = read(context, path, out);
+	if (error == ENOENT) {
+		char *other = conf_path_beside(beside, name);
+
+		if (other != NULL) {
+			str_clear(out);
+			second = read(context, other, out);
+			mem_free(path);
+			path = other;
+			error = second;
+		}
+	}
+	if (error == 0)
+		*found = path;
+	else
+		mem_free(path);
+	return error;
+}

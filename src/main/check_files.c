@@ -1,0 +1,288 @@
+/*
+ * What the configuration names on this machine: files, directories, addresses, descriptors. Looked at with the rights
+ * of the account that will serve; nothing is created, changed or removed. Main thread.
+ */
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "main/check_offline.h"
+#include "main/supervisor.h"
+#include "os/error.h"
+#include "os/socket.h"
+
+static bool is_empty(const char *text)
+{
+	return text == NULL || text[0] == '\0';
+}
+
+/* ---- files that are read ---- */
+
+/* A file with secrets in it that others may read or write. */
+static void look_at_mode(struct findings *f, const char *setting, const char *path, const struct stat *st)
+{
+	bool reads = (st->st_mode & S_IROTH) != 0, writes = (st->st_mode & (S_IWOTH | S_IWGRP)) != 0;
+	struct finding *n;
+
+	if (!reads && !writes)
+		return;
+	n = findings_add(f, SEVERITY_WARNING, "files", "%s \"%s\" can be %s by others than its owner", setting, path,
+	                 reads && writes ? "read and changed"
+	                 : reads         ? "read"
+	                                 : "changed");
+	finding_cause(n, "It holds passwords, and its mode is %04o.", (unsigned)(st->st_mode & 07777));
+	finding_remedy(n, "chmod 600 %s", path);
+}
+
+static void look_at_secret_file(struct findings *f, const char *setting, const char *path, const char *account)
+{
+	char reason[128];
+	struct finding *n;
+	struct stat st;
+
+	if (access(path, R_OK) != 0) {
+		n = findings_add(f, SEVERITY_WARNING, "files", "%s \"%s\" cannot be read by account \"%s\": %s",
+		                 setting, path, account, os_error_text(errno, reason, sizeof(reason)));
+		finding_cause(n, "It may have been read at the start, as another account, but RELOAD will fail.");
+		finding_remedy(n, "Let account \"%s\" read it, and nobody else: chown %s %s; chmod 600 %s", account,
+		               account, path, path);
+	} else if (stat(path, &st) == 0) {
+		look_at_mode(f, setting, path, &st);
+	}
+}
+
+static bool has_passwords(const struct config *c)
+{
+	const struct conf_database *d;
+
+	for (unsigned i = 0; (d = config_database(c, i)) != NULL; i++)
+		if (d->password != NULL)
+			return true;
+	return false;
+}
+
+/* The place where the loader looks for it; NULL: it is nowhere, or there is no memory. The caller frees it. */
+static char *find_auth_file(const struct config *c)
+{
+	const char *name = c->settings.auth_file, *beside = c->settings.conffile;
+	char *other;
+
+	if (access(name, F_OK) == 0)
+		return mem_copy_str(name);
+	other = beside == NULL ? NULL : conf_path_beside(beside, name);
+	if (other != NULL && access(other, F_OK) == 0)
+		return other;
+	mem_free(other);
+	return NULL;
+}
+
+static void look_at_auth_file(struct findings *f, const struct config *c, const char *account)
+{
+	const char *name = c->settings.auth_file;
+	struct finding *n;
+	char *path;
+
+	if (is_empty(name))
+		return;
+	path = find_auth_file(c);
+	if (path == NULL) {
+		/* that nobody can log in then is another finding */
+		n = findings_add(f, SEVERITY_WARNING, "files", "auth_file \"%s\" cannot be found", name);
+		finding_remedy(
+		    n, "It is looked for in the working directory, then beside the configuration file; write its "
+		       "whole path.");
+		return;
+	}
+	look_at_secret_file(f, "auth_file", path, account);
+	mem_free(path);
+}
+
+/* ---- files that are written ---- */
+
+/* The directory of a path, "." if it names none. False if it does not fit. */
+static bool directory_of(const char *path, char *directory, size_t size)
+{
+	const char *slash = strrchr(path, '/');
+	size_t len = slash == NULL ? 1 : slash == path ? 1 : (size_t)(slash - path);
+
+	if (len >= size)
+		return false;
+	memcpy(directory, slash == NULL ? "." : path, len);
+	directory[len] = '\0';
+	return true;
+}
+
+/* `must_write`: an existing file, too, must be one that we may write. */
+static void look_at_written(struct findings *f, const char *setting, const char *path, bool must_write,
+                            const char *account)
+{
+	char directory[1024], reason[128];
+	bool exists;
+	struct finding *n;
+
+	if (is_empty(path) || !directory_of(path, directory, sizeof(directory)))
+		return;
+	exists = access(path, F_OK) == 0;
+	if (exists && (!must_write || access(path, W_OK) == 0))
+		return;
+	if (!exists && access(directory, W_OK | X_OK) == 0)
+		return;
+	n = findings_add(f, SEVERITY_ERROR, "files", "%s \"%s\" cannot be %s by account \"%s\": %s", setting, path,
+	                 exists ? "written" : "created", account, os_error_text(errno, reason, sizeof(reason)));
+	if (exists)
+		finding_remedy(n, "chown %s %s", account, path);
+	else
+		finding_remedy(n, "Make the directory \"%s\" and let account \"%s\" write there.", directory, account);
+}
+
+static void look_at_socket_directory(struct findings *f, const struct settings *s, const char *account)
+{
+	const char *directory = s->unix_socket_dir;
+	char path[256], reason[128];
+	struct address a;
+	struct finding *n;
+
+	if (is_empty(directory))
+		return;
+	if (directory[0] != '/' && directory[0] != '@') {
+		n = findings_add(f, SEVERITY_ERROR, "files", "unix_socket_dir \"%.100s\" is no absolute path",
+		                 directory);
+		finding_remedy(n, "Write the whole path, from the root, or a name that begins with @ for the abstract "
+		                  "namespace.");
+		return;
+	}
+	snprintf(path, sizeof(path), "%.200s/.s.PGSQL.%d", directory, s->listen_port);
+	if (strlen(directory) > 200 || !address_from_text(&a, path, 0)) {
+		n = findings_add(f, SEVERITY_ERROR, "files", "unix_socket_dir is too long: \"%.100s\"", directory);
+		finding_remedy(n, "Choose a directory with a shorter path.");
+		return;
+	}
+	if (directory[0] == '@' || access(directory, W_OK | X_OK) == 0)
+		return;
+	n = findings_add(f, SEVERITY_ERROR, "files",
+	                 "no Unix socket can be made in unix_socket_dir \"%s\" by account \"%s\": %s", directory,
+	                 account, os_error_text(errno, reason, sizeof(reason)));
+	finding_remedy(
+	    n, "Make the directory and let account \"%s\" write there, or leave unix_socket_dir empty for none.",
+	    account);
+}
+
+/* ---- addresses ---- */
+
+/* Whether the address could be bound now: 0, or an errno value. */
+static int try_bind(const struct addrinfo *a)
+{
+	int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1, error = 0;
+
+	if (fd < 0)
+		return errno;
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (a->ai_family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	if (bind(fd, a->ai_addr, a->ai_addrlen) != 0)
+		error = errno;
+	close(fd);
+	return error;
+}
+
+static void tell_bind(struct findings *f, const struct settings *s, const char *name, int error)
+{
+	/* another one of the list may do */
+	enum severity severity = strchr(s->listen_addr, ',') == NULL ? SEVERITY_ERROR : SEVERITY_WARNING;
+	int port = s->listen_port;
+	char reason[128];
+	struct finding *n;
+
+	if (error == EADDRINUSE) {
+		n = findings_add(f, SEVERITY_NOTE, "addresses", "port %d of \"%s\" is in use", port, name);
+		finding_cause(n,
+		              "That is as it should be while pgweir, or the pooler that it will replace, is running.");
+		return;
+	}
+	n = findings_add(f, severity, "addresses", "cannot listen on \"%s\", port %d: %s", name, port,
+	                 os_error_text(error, reason, sizeof(reason)));
+	if (error == EADDRNOTAVAIL)
+		finding_remedy(
+		    n, "This machine does not have that address (ip addr). Use * for all addresses that it has.");
+	else if (error == EACCES)
+		finding_remedy(n, "Ports below 1024 need special rights: choose another listen_port.");
+}
+
+static void look_at_address(struct findings *f, const struct settings *s, const char *name)
+{
+	struct addrinfo hints, *found = NULL;
+	bool all = strcmp(name, "*") == 0;
+	char port[16];
+	int error, best = -1;
+
+	memset(&hints, 0, sizeof(hints));
+	hints.ai_family = AF_UNSPEC;
+	hints.ai_socktype = SOCK_STREAM;
+	hints.ai_flags = AI_PASSIVE;
+	snprintf(port, sizeof(port), "%d", s->listen_port);
+	error = getaddrinfo(all ? NULL : name, port, &hints, &found);
+	if (error != 0) {
+		struct finding *n = findings_add(f, SEVERITY_ERROR, "addresses",
+		                                 "listen_addr \"%s\" cannot be found: %s", name, gai_strerror(error));
+
+		finding_remedy(n, "listen_addr holds addresses of this machine, separated by commas, or * for all.");
+		return;
+	}
+	/* one that works is enough: a machine without IPv6 has "*", too */
+	for (const struct addrinfo *a = found; a != NULL && best != 0; a = a->ai_next) {
+		int result = try_bind(a);
+
+		best = best == -1 || result == 0 || result == EADDRINUSE ? result : best;
+	}
+	freeaddrinfo(found);
+	if (best > 0)
+		tell_bind(f, s, name, best);
+}
+
+static void look_at_addresses(struct findings *f, const struct settings *s)
+{
+	const char *at = s->listen_addr == NULL ? "" : s->listen_addr;
+	char name[256];
+
+	for (at += strspn(at, " \t,"); *at != '\0'; at += strspn(at, " \t,")) {
+		size_t len = strcspn(at, " \t,");
+
+		snprintf(name, sizeof(name), "%.*s", (int)(len < sizeof(name) ? len : sizeof(name) - 1), at);
+		look_at_address(f, s, name);
+		at += len;
+	}
+}
+
+void check_files(struct findings *f, const struct config *c, const char *account)
+{
+	const struct settings *s = &c->settings;
+
+	if (!is_empty(s->conffile) && has_passwords(c))
+		look_at_secret_file(f, "configuration file", s->conffile, account);
+	look_at_auth_file(f, c, account);
+	look_at_written(f, "logfile", s->logfile, true, account);
+	look_at_written(f, "pidfile", s->pidfile, false, account);
+	look_at_socket_directory(f, s, account);
+	look_at_addresses(f, s);
+}
+
+/* ---- descriptors ---- */
+
+void check_descriptors(struct findings *f, const struct config *c)
+{
+	long want = listen_expected_descriptors(c, supervisor_count_workers(&c->settings)), hard = 0;
+	long soft = os_raise_descriptor_limit(want, &hard);
+	struct finding *n;
+
+	if (soft < 0 || soft >= want)
+		return;
+	n = findings_add(f, SEVERITY_WARNING, "descriptors",
+	                 "at most %ld files may be open, but max_client_conn and the pool sizes need %ld", soft, want);
+	finding_cause(n, "max_client_conn is %d. The limit is that of this process; a service may have another.",
+	              c->settings.max_client_conn);
+	finding_remedy(n, "Raise the limit (ulimit -n, LimitNOFILE=), or lower max_client_conn or the pool sizes.");
+}

@@ -1,0 +1,197 @@
+/* Settings against each other. Pure; main thread. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "main/check_offline.h"
+
+static bool is_empty(const char *text)
+{
+	return text == NULL || text[strspn(text, " \t,")] == '\0';
+}
+
+static double seconds(uint64_t us)
+{
+	return (double)us / (double)US_PER_S;
+}
+
+/* ---- listening and clients ---- */
+
+static void look_at_listening(struct findings *f, const struct config *c)
+{
+	const struct settings *s = &c->settings;
+	struct finding *n;
+
+	if (is_empty(s->listen_addr) && is_empty(s->unix_socket_dir)) {
+		n = findings_add(f, SEVERITY_ERROR, "settings",
+		                 "nowhere to listen on: listen_addr and unix_socket_dir are empty");
+		finding_remedy(n, "Set listen_addr = 127.0.0.1 for clients on this machine, or * for all.");
+	}
+	if (s->max_client_conn == 0) {
+		n = findings_add(f, SEVERITY_ERROR, "settings", "max_client_conn is 0: no client can connect");
+		finding_remedy(n, "Set max_client_conn to the most clients that may be connected at a time.");
+	}
+	if (config_database(c, 0) == NULL) {
+		n = findings_add(f, SEVERITY_WARNING, "settings",
+		                 "no database is configured: only the console can be reached");
+		finding_remedy(n, "Add lines like \"app = host=127.0.0.1 port=5432\" to [databases].");
+	}
+}
+
+/* ---- times ---- */
+
+static void look_at_times(struct findings *f, const struct config *c)
+{
+	const struct settings *s = &c->settings;
+	struct finding *n;
+
+	if (s->query_wait_timeout_us == 0) {
+		n = findings_add(f, SEVERITY_WARNING, "settings",
+		                 "query_wait_timeout is 0: a client waits for a server without end");
+		finding_remedy(n,
+		               "Set it to the longest time that an application can wait; the default is 120 seconds.");
+	}
+	if (s->server_connect_timeout_us == 0) {
+		n = findings_add(
+		    f, SEVERITY_WARNING, "settings",
+		    "server_connect_timeout is 0: an attempt that nobody answers lasts as long as the system lets it");
+		finding_remedy(n, "Set it to a few seconds; the default is 15.");
+	}
+	if (s->query_wait_timeout_us != 0 && s->server_down_wait_us >= s->query_wait_timeout_us) {
+		n = findings_add(
+		    f, SEVERITY_WARNING, "settings",
+		    "server_down_wait (%g s) is not below query_wait_timeout (%g s): clients time out before they "
+		    "are told why the server cannot be reached",
+		    seconds(s->server_down_wait_us), seconds(s->query_wait_timeout_us));
+		finding_remedy(n, "Set server_down_wait well below query_wait_timeout.");
+	}
+}
+
+/* ---- sizes ---- */
+
+static void look_at_reserve(struct findings *f, const struct config *c, const struct conf_database *d)
+{
+	struct finding *n;
+
+	if (conf_reserve_pool_size(c, d, NULL) <= 0 || c->settings.reserve_pool_timeout_us != 0)
+		return;
+	n = findings_add(f, SEVERITY_WARNING, "settings",
+	                 "the reserve of database \"%s\" is never used: reserve_pool_timeout is 0", d->name);
+	finding_remedy(n,
+	               "Set reserve_pool_timeout to the seconds after which a waiting client may have a server of the "
+	               "reserve.");
+}
+
+static void look_at_sizes(struct findings *f, const struct config *c, const struct conf_database *d)
+{
+	int size = conf_pool_size(c, d, NULL), min = conf_min_pool_size(c, d), limit = conf_max_db_connections(c, d);
+	struct finding *n;
+
+	if (size > 0 && min > size) {
+		n = findings_add(f, SEVERITY_WARNING, "settings",
+		                 "min_pool_size (%d) of database \"%s\" is above its pool size (%d), which counts", min,
+		                 d->name, size);
+		finding_remedy(n, "Raise pool_size, or lower min_pool_size.");
+	}
+	if (limit > 0 && size > limit) {
+		n = findings_add(f, SEVERITY_WARNING, "settings",
+		                 "the pool size (%d) of database \"%s\" is never reached: max_db_connections is %d",
+		                 size, d->name, limit);
+		finding_remedy(n, "Raise max_db_connections, or lower pool_size.");
+	}
+	look_at_reserve(f, c, d);
+}
+
+static void look_at_user(struct findings *f, const struct config *c, const struct conf_user *u)
+{
+	int limit = conf_max_user_connections(c, u);
+	struct finding *n;
+
+	if (limit <= 0 || u->pool_size <= limit)
+		return;
+	n = findings_add(f, SEVERITY_WARNING, "settings",
+	                 "the pool size (%d) of user \"%s\" is never reached: max_user_connections is %d", u->pool_size,
+	                 u->name, limit);
+	finding_remedy(n, "Raise max_user_connections, or lower pool_size.");
+}
+
+/* ---- who is named ---- */
+
+static bool is_known(const struct config *c, const char *name)
+{
+	return config_find_login(c, name) != NULL || config_find_user(c, name) != NULL;
+}
+
+/* Copies the next name of a comma list; false at its end. */
+static bool next_name(const char **list, char *name, size_t size)
+{
+	const char *at = *list + strspn(*list, " \t,");
+	size_t len = strcspn(at, ",");
+
+	*list = at + len;
+	while (len > 0 && (at[len - 1] == ' ' || at[len - 1] == '\t'))
+		len--;
+	if (len == 0)
+		return false;
+	len = len < size ? len : size - 1;
+	memcpy(name, at, len);
+	name[len] = '\0';
+	return true;
+}
+
+static void look_at_names(struct findings *f, const struct config *c, const char *setting, const char *list)
+{
+	char name[CONF_MAX_USER_NAME + 2];
+	const char *rest = list == NULL ? "" : list;
+	struct finding *n;
+
+	/* with "any" nobody needs to be known */
+	while (c->settings.auth_type != AUTH_TYPE_ANY && next_name(&rest, name, sizeof(name))) {
+		if (is_known(c, name))
+			continue;
+		n = findings_add(f, SEVERITY_WARNING, "settings",
+		                 "%s names \"%s\", who cannot log in: auth_file does not have that user", setting,
+		                 name);
+		finding_remedy(n, "Add a line for \"%s\" to auth_file, or take the name out of %s.", name, setting);
+	}
+}
+
+static bool is_forced(const struct config *c, const char *name)
+{
+	const struct conf_database *d;
+
+	for (unsigned i = 0; (d = config_database(c, i)) != NULL; i++)
+		if (d->user != NULL && strcmp(d->user, name) == 0)
+			return true;
+	return false;
+}
+
+/* A line of [users] makes a user known, but gives no secret to log in with. */
+static void look_at_listed(struct findings *f, const struct config *c, const struct conf_user *u)
+{
+	enum auth_type type = c->settings.auth_type;
+	struct finding *n;
+
+	if (type == AUTH_TYPE_ANY || type == AUTH_TYPE_TRUST || config_find_login(c, u->name) != NULL ||
+	    is_forced(c, u->name))
+		return;
+	n = findings_add(f, SEVERITY_WARNING, "settings",
+	                 "user \"%s\" of [users] cannot log in: auth_file does not have that user", u->name);
+	finding_remedy(n, "Add a line for \"%s\" to auth_file.", u->name);
+}
+
+void check_settings(struct findings *f, const struct config *c)
+{
+	const struct conf_database *d;
+	const struct conf_user *u;
+
+	look_at_listening(f, c);
+	look_at_times(f, c);
+	for (unsigned i = 0; (d = config_database(c, i)) != NULL; i++)
+		look_at_sizes(f, c, d);
+	for (unsigned i = 0; (u = config_user(c, i)) != NULL; i++) {
+		look_at_user(f, c, u);
+		look_at_listed(f, c, u);
+	}
+	look_at_names(f, c, "admin_users", c->settings.admin_users);
+	look_at_names(f, c, "stats_users", c->settings.stats_users);
+}

@@ -1,0 +1,97 @@
+/* Applies logfile, log_format, syslog and verbose to the process's log. Main thread. */
+#include "main/logging.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "os/error.h"
+#include "os/process.h"
+
+void logging_init(struct logging *l, struct log *log, int verbose, bool quiet)
+{
+	memset(l, 0, sizeof(*l));
+	l->log = log;
+	l->verbose = verbose;
+	l->quiet = quiet;
+	log_set_verbose(log, verbose);
+	log_set_stderr(log, !quiet);
+}
+
+static void close_syslog(struct logging *l)
+{
+	if (l->ident == NULL)
+		return;
+	log_set_sink(l->log, NULL);
+	os_syslog_close();
+	mem_free(l->ident);
+	mem_free(l->facility);
+	l->ident = l->facility = NULL;
+}
+
+void logging_fini(struct logging *l)
+{
+	close_syslog(l);
+}
+
+static bool explain(const char *path, char *why, size_t size)
+{
+	char reason[128];
+
+	snprintf(why, size, "could not open log file \"%s\": %s", path, os_error_text(errno, reason, sizeof(reason)));
+	return false;
+}
+
+bool logging_check(const struct settings *s, char *why, size_t size)
+{
+	int fd;
+
+	if (s->logfile == NULL || s->logfile[0] == '\0')
+		return true;
+	fd = open(s->logfile, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return explain(s->logfile, why, size);
+	close(fd);
+	return true;
+}
+
+static const char *or_empty(const char *text)
+{
+	return text == NULL ? "" : text;
+}
+
+/* Without memory for the names the system log stays closed: the other targets go on. */
+static void apply_syslog(struct logging *l, const struct settings *s)
+{
+	const char *ident = or_empty(s->syslog_ident), *facility = or_empty(s->syslog_facility);
+
+	if (s->syslog && l->ident != NULL && strcmp(l->ident, ident) == 0 && strcmp(l->facility, facility) == 0)
+		return;
+	close_syslog(l);
+	if (!s->syslog)
+		return;
+	l->ident = mem_copy_str(ident);
+	l->facility = mem_copy_str(facility);
+	if (l->ident == NULL || l->facility == NULL) {
+		mem_free(l->ident);
+		mem_free(l->facility);
+		l->ident = l->facility = NULL;
+		log_write(l->log, LEVEL_ERROR, "could not open the system log: out of memory");
+		return;
+	}
+	os_syslog_open(l->ident, l->facility);
+	log_set_sink(l->log, os_syslog_sink);
+}
+
+bool logging_apply(struct logging *l, const struct settings *s, char *why, size_t size)
+{
+	if (!log_set_file(l->log, s->logfile))
+		return explain(s->logfile, why, size);
+	log_set_format(l->log, s->log_format);
+	apply_syslog(l, s);
+	log_set_verbose(l->log, s->verbose > l->verbose ? s->verbose : l->verbose);
+	return true;
+}

@@ -1,0 +1,146 @@
+/* pgweir: from the command line to the end of the process. The only file that ends it. Main thread. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "main/check.h"
+#include "main/check_finding.h"
+#include "main/logging.h"
+#include "main/options.h"
+#include "main/start.h"
+#include "main/supervisor.h"
+#include "net/loop.h"
+#include "os/error.h"
+#include "os/process.h"
+
+#define MAX_TEXT 65536
+
+static void print(FILE *to, struct str *text)
+{
+	fputs(str_text(text), to);
+	str_fini(text);
+}
+
+/* Into the background. False, after saying why in the log, if that failed; the processes in between end here. */
+static bool detach(struct logging *logging)
+{
+	char reason[128];
+	int status = 0;
+
+	switch (os_daemonize(&status)) {
+	case DAEMON_GO_ON:
+		logging->quiet = true;
+		log_set_stderr(logging->log, false);
+		return true;
+	case DAEMON_LEAVE:
+		_exit(status);
+	case DAEMON_FAILED:
+		break;
+	}
+	log_write(logging->log, LEVEL_FATAL, "could not go into the background: %s",
+	          os_error_text(errno, reason, sizeof(reason)));
+	return false;
+}
+
+/* Listens and serves until the end. Returns the exit status. */
+static int serve(struct supervisor *s, const struct config *c, struct log *log)
+{
+	const char *pidfile = c->settings.pidfile;
+	bool good;
+
+	if (!supervisor_listen(s) || !start_pidfile(&c->settings, log))
+		return EXIT_FAILURE;
+	start_say_up(log, loop_method(s->loop));
+	good = supervisor_run(s);
+	if (pidfile != NULL && pidfile[0] != '\0')
+		pidfile_remove(pidfile);
+	return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int start(const struct options *o, const struct config *c, struct logging *logging)
+{
+	struct log *log = logging->log;
+	char why[512];
+	struct supervisor *s;
+	int status;
+
+	if (!start_may_detach(o, &c->settings, log) || !start_user(o, &c->settings, log))
+		return EXIT_FAILURE;
+	if (!logging_apply(logging, &c->settings, why, sizeof(why))) {
+		log_write(log, LEVEL_FATAL, "%s", why);
+		return EXIT_FAILURE;
+	}
+	if (!start_alone(&c->settings, log) || (o->daemon && !detach(logging)))
+		return EXIT_FAILURE;
+	s = supervisor_new(logging, c);
+	if (s == NULL)
+		return EXIT_FAILURE;
+	status = serve(s, c, log);
+	if (!supervisor_free(s))
+		_exit(status);
+	return status;
+}
+
+static int run(const struct options *o)
+{
+	struct log *log = log_new();
+	struct logging logging;
+	struct config *c;
+	int status = EXIT_FAILURE;
+
+	if (log == NULL) {
+		fprintf(stderr, "%s: out of memory\n", o->program);
+		return EXIT_FAILURE;
+	}
+	logging_init(&logging, log, o->verbose, o->quiet);
+	c = start_load(o, log);
+	/* before another account is taken on, which may not be allowed to read the keys */
+	if (c != NULL && start_tls(c, log))
+		status = start(o, c, &logging);
+	config_unref(c);
+	logging_fini(&logging);
+	log_free(log);
+	return status;
+}
+
+static int check(const struct options *o)
+{
+	bool stuck = false;
+	int status = check_run(o, &stuck);
+
+	if (stuck)
+		_exit(status);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	struct str text;
+
+	/* for all threads, before there are any */
+	signal(SIGPIPE, SIG_IGN);
+	tzset();
+	str_init(&text, MAX_TEXT);
+	switch (options_parse(&options, argc, argv, &text)) {
+	case OPTIONS_RUN:
+		str_fini(&text);
+		return options.command == COMMAND_CHECK ? check(&options) : run(&options);
+	case OPTIONS_HELP:
+		options_help(&options, &text);
+		print(stdout, &text);
+		return EXIT_SUCCESS;
+	case OPTIONS_VERSION:
+		options_version(&text);
+		print(stdout, &text);
+		return EXIT_SUCCESS;
+	case OPTIONS_WRONG:
+		break;
+	}
+	print(stderr, &text);
+	return options.command == COMMAND_CHECK ? (int)CHECK_WRONG_USE : EXIT_FAILURE;
+}

@@ -1,0 +1,275 @@
+/* Reading the command line, as getopt_long does but without its global state. Any thread. */
+#include "main/options.h"
+
+#include <string.h>
+
+#include "base/version.h"
+#include "net/libraries.h"
+
+enum option_id {
+	OPTION_DAEMON,
+	OPTION_QUIET,
+	OPTION_USER,
+	OPTION_VERBOSE,
+	OPTION_VERSION,
+	OPTION_HELP,
+	OPTION_JSON,
+	OPTION_QUICK,
+	OPTION_DATABASE
+};
+
+struct option_row {
+	enum option_id id;
+	char letter;
+	const char *name;     /* NULL: behind the last row */
+	const char *argument; /* NULL: it takes none */
+	const char *help;
+};
+
+static const struct option_row serve_rows[] = {{OPTION_DAEMON, 'd', "daemon", NULL, "run in background (as a daemon)"},
+                                               {OPTION_QUIET, 'q', "quiet", NULL, "run quietly"},
+                                               {OPTION_USER, 'u', "user", "USERNAME", "assume identity of USERNAME"},
+                                               {OPTION_VERBOSE, 'v', "verbose", NULL, "increase verbosity"},
+                                               {OPTION_VERSION, 'V', "version", NULL, "show version, then exit"},
+                                               {OPTION_HELP, 'h', "help", NULL, "show this help, then exit"},
+                                               {OPTION_HELP, 0, NULL, NULL, NULL}};
+
+static const struct option_row check_rows[] = {
+    {OPTION_DATABASE, 'd', "database", "NAME", "check the entry \"*\" with this name"},
+    {OPTION_JSON, 'j', "json", NULL, "one JSON object instead of text"},
+    {OPTION_QUICK, 'q', "quick", NULL, "only whether it would serve: one login per database"},
+    {OPTION_USER, 'u', "user", "USERNAME", "assume identity of USERNAME"},
+    {OPTION_VERBOSE, 'v', "verbose", NULL, "show the log of the logins on stderr"},
+    {OPTION_HELP, 'h', "help", NULL, "show this help, then exit"},
+    {OPTION_HELP, 0, NULL, NULL, NULL}};
+
+static const struct option_row *rows_of(enum command command)
+{
+	return command == COMMAND_CHECK ? check_rows : serve_rows;
+}
+
+/* A walk over the arguments. */
+struct walk {
+	struct options *o;
+	int argc, at;
+	char *const *argv;
+	struct str *why;
+	bool only_arguments; /* behind "--" */
+	int n_sources;
+};
+
+static enum options_result wrong(struct walk *w, const char *fmt, ...) PRINTF(2, 3);
+
+static enum options_result wrong(struct walk *w, const char *fmt, ...)
+{
+	va_list args;
+
+	str_printf(w->why, "%s: ", w->o->program);
+	va_start(args, fmt);
+	str_vprintf(w->why, fmt, args);
+	va_end(args);
+	str_printf(w->why, "\nTry \"%s%s --help\" for more information.\n", w->o->program,
+	           w->o->command == COMMAND_CHECK ? " check" : "");
+	return OPTIONS_WRONG;
+}
+
+static enum options_result apply(struct walk *w, const struct option_row *row, const char *value)
+{
+	switch (row->id) {
+	case OPTION_DAEMON:
+		w->o->daemon = true;
+		break;
+	case OPTION_QUIET:
+		w->o->quiet = true;
+		break;
+	case OPTION_USER:
+		w->o->user = value;
+		break;
+	case OPTION_VERBOSE:
+		w->o->verbose++;
+		break;
+	case OPTION_VERSION:
+		return OPTIONS_VERSION;
+	case OPTION_HELP:
+		return OPTIONS_HELP;
+	case OPTION_JSON:
+		w->o->json = true;
+		break;
+	case OPTION_QUICK:
+		w->o->quick = true;
+		break;
+	case OPTION_DATABASE:
+		w->o->database = value;
+		break;
+	}
+	return OPTIONS_RUN;
+}
+
+/* The value in the next argument; NULL if there is none. */
+static const char *next_value(struct walk *w)
+{
+	return w->at < w->argc ? w->argv[w->at++] : NULL;
+}
+
+/* "-dv", "-unobody", "-u nobody" */
+static enum options_result short_options(struct walk *w, const char *letters)
+{
+	enum options_result result = OPTIONS_RUN;
+
+	for (; *letters != '\0' && result == OPTIONS_RUN; letters++) {
+		const struct option_row *row = rows_of(w->o->command);
+
+		while (row->name != NULL && row->letter != *letters)
+			row++;
+		if (row->name == NULL)
+			return wrong(w, "invalid option -- '%c'", *letters);
+		if (row->argument != NULL) {
+			const char *value = letters[1] != '\0' ? letters + 1 : next_value(w);
+
+			if (value == NULL)
+				return wrong(w, "option requires an argument -- '%c'", *letters);
+			return apply(w, row, value);
+		}
+		result = apply(w, row, NULL);
+	}
+	return result;
+}
+
+/* The one option that begins with these letters, or has exactly this name; NULL if none or several do. */
+static const struct option_row *find_long(const struct option_row *rows, const char *name, size_t len, bool *several)
+{
+	const struct option_row *found = NULL;
+
+	*several = false;
+	for (const struct option_row *row = rows; row->name != NULL; row++) {
+		if (strncmp(row->name, name, len) != 0)
+			continue;
+		if (row->name[len] == '\0')
+			return row;
+		*several = found != NULL;
+		found = row;
+	}
+	return *several ? NULL : found;
+}
+
+/* "--user=nobody", "--user nobody", "--verb" */
+static enum options_result long_option(struct walk *w, const char *text)
+{
+	size_t len = strcspn(text, "=");
+	const char *value = text[len] == '=' ? text + len + 1 : NULL;
+	bool several;
+	const struct option_row *row = len == 0 ? NULL : find_long(rows_of(w->o->command), text, len, &several);
+
+	if (row == NULL && len > 0 && several)
+		return wrong(w, "option '--%s' is ambiguous", text);
+	if (row == NULL)
+		return wrong(w, "unrecognized option '--%.*s'", (int)len, text);
+	if (row->argument == NULL && value != NULL)
+		return wrong(w, "option '--%s' doesn't allow an argument", row->name);
+	if (row->argument != NULL && value == NULL)
+		value = next_value(w);
+	if (row->argument != NULL && value == NULL)
+		return wrong(w, "option '--%s' requires an argument", row->name);
+	return apply(w, row, value);
+}
+
+static enum options_result argument(struct walk *w, const char *text)
+{
+	if (!w->only_arguments && strcmp(text, "--") == 0) {
+		w->only_arguments = true;
+		return OPTIONS_RUN;
+	}
+	if (!w->only_arguments && strncmp(text, "--", 2) == 0)
+		return long_option(w, text + 2);
+	if (!w->only_arguments && text[0] == '-' && text[1] != '\0')
+		return short_options(w, text + 1);
+	w->o->source = text;
+	w->n_sources++;
+	return OPTIONS_RUN;
+}
+
+enum options_result options_parse(struct options *o, int argc, char *const *argv, struct str *why)
+{
+	struct walk w = {o, argc, 1, argv, why, false, 0};
+	enum options_result result = OPTIONS_RUN;
+
+	memset(o, 0, sizeof(*o));
+	o->program = argc > 0 ? argv[0] : "pgweir";
+	if (argc > 1 && strcmp(argv[1], "check") == 0) {
+		o->command = COMMAND_CHECK;
+		w.at++;
+	}
+	while (w.at < argc && result == OPTIONS_RUN)
+		result = argument(&w, argv[w.at++]);
+	if (result == OPTIONS_RUN && w.n_sources != 1)
+		return wrong(&w, "no configuration file specified");
+	return result;
+}
+
+static void help_options(enum command command, struct str *out)
+{
+	str_add_str(out, "Options:\n");
+	for (const struct option_row *row = rows_of(command); row->name != NULL; row++) {
+		const char *equals = row->argument == NULL ? "" : "=";
+		const char *name = row->argument == NULL ? "" : row->argument;
+		int pad = 14 - (int)(strlen(row->name) + strlen(equals) + strlen(name));
+
+		str_printf(out, "  -%c, --%s%s%s%*s %s\n", row->letter, row->name, equals, name, pad < 0 ? 0 : pad, "",
+		           row->help);
+	}
+}
+
+static void help_check(const struct options *o, struct str *out)
+{
+	str_printf(out,
+	           "pgweir check looks for everything that would keep pgweir from serving, and says\n"
+	           "what to do about it. It changes nothing, here or on any server.\n"
+	           "\n"
+	           "Usage:\n"
+	           "  %s check [OPTION]... CONFIG_FILE | URL\n"
+	           "\n",
+	           o->program);
+	help_options(o->command, out);
+	str_add_str(out, "\n"
+	                 "First the file: its syntax, settings, files, secrets. Then each database is\n"
+	                 "logged in to as each user that the file knows, by the code that serves clients.\n"
+	                 "Then servers are asked for limits, roles and pg_hba.conf, as far as they tell.\n"
+	                 "\n"
+	                 "Exit status: 0 fine, 1 it would not serve, 2 it would serve with warnings,\n"
+	                 "3 wrong use. With --quick warnings do not count.\n");
+}
+
+void options_help(const struct options *o, struct str *out)
+{
+	if (o->command == COMMAND_CHECK) {
+		help_check(o, out);
+		return;
+	}
+	str_printf(out,
+	           "pgweir pools connections to PostgreSQL. It is compatible with PgBouncer.\n"
+	           "\n"
+	           "Usage:\n"
+	           "  %s [OPTION]... CONFIG_FILE\n"
+	           "  %s [OPTION]... postgres://USER:PASSWORD@HOST:PORT/DATABASE\n"
+	           "  %s check CONFIG_FILE | URL   what would keep it from serving, and why\n"
+	           "\n"
+	           "A file is a pgbouncer.ini. A URL needs none: pgweir listens on 127.0.0.1:6432\n"
+	           "and clients log in with the URL's user and password.\n"
+	           "\n",
+	           o->program, o->program, o->program);
+	help_options(o->command, out);
+	str_add_str(out, "\n"
+	                 "Clients:  psql -h 127.0.0.1 -p 6432 -U USER DATABASE\n"
+	                 "Console:  psql -h 127.0.0.1 -p 6432 -U USER pgbouncer -c 'SHOW HELP'\n"
+	                 "Signals:  HUP reload, USR1 pause, USR2 resume, TERM exit when all clients\n"
+	                 "          have left, INT when all servers are free, QUIT exit now\n");
+}
+
+void options_version(struct str *out)
+{
+	char dns[64];
+
+	str_printf(out, "PgBouncer %s\nlibevent %s\nadns: %s\ntls: %s\n(pgweir %s)\n", PGBOUNCER_VERSION,
+	           libraries_event_version(), libraries_dns_backend(dns, sizeof(dns)), libraries_tls_version(),
+	           PACKAGE_VERSION);
+}

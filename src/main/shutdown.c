@@ -1,0 +1,326 @@
+/*
+ * Signals, and how the process ends. Main thread; visits run on workers.
+ *
+ *   RUNNING ──TERM──> WAITING_FOR_CLIENTS ──(the last has left)──┐
+ *      │ └────INT───> WAITING_FOR_SERVERS ──(the last is free)───┤
+ *      └──QUIT, SHUTDOWN────────────────────────TERM, INT again──┴─> ENDING ──(4 visits)──> ENDED: the loop stops
+ */
+#include <signal.h>
+
+#include "admin/console.h"
+#include "base/clock.h"
+#include "main/action.h"
+#include "main/supervisor.h"
+#include "net/dns.h"
+#include "net/loop.h"
+#include "net/signals.h"
+#include "os/service.h"
+#include "pool/opener.h"
+#include "pool/registry.h"
+#include "wire/sqlstate.h"
+#include "worker/cancel.h"
+#include "worker/client.h"
+#include "worker/server.h"
+
+#define LOOK_US (100 * US_PER_MS)
+
+/* Visits of the end: three close what there is (what was on its way during one has arrived at the next), the last stops
+ * the workers. */
+#define END_VISITS 4
+
+bool shutdown_is_under_way(struct supervisor *s)
+{
+	return s->shutdown.stage != STAGE_RUNNING;
+}
+
+/* ---- the end ---- */
+
+static void close_everything(struct worker *w)
+{
+	struct list *node;
+
+	/* closing one may close others: each is taken off its list at once */
+	while ((node = list_first(&w->clients)) != NULL)
+		client_close(container_of(node, struct client, on_worker), "server shutting down");
+	while ((node = list_first(&w->servers)) != NULL)
+		server_close(container_of(node, struct server, on_worker), "server shutting down");
+	cancel_close_all(w);
+}
+
+static struct supervisor *supervisor_of(struct visit *v)
+{
+	return container_of(v, struct supervisor, shutdown.visit);
+}
+
+static void end_run(struct visit *v, struct worker *w)
+{
+	struct supervisor *s = supervisor_of(v);
+
+	if (w->number == ACCEPTING_WORKER)
+		listen_stop(s);
+	close_everything(w);
+	if (s->shutdown.n_visits == END_VISITS - 1)
+		worker_stop(w);
+}
+
+static void end_visit(struct supervisor *s)
+{
+	supervisor_flush(s);
+	s->shutdown.visiting = true;
+	visit_start(s->office, &s->shutdown.visit);
+}
+
+/* Nobody has work for helpers any more; what they have finished reaches the workers before the last visit does. */
+static void end_helpers(struct supervisor *s)
+{
+	/* nobody knows how long a lookup takes that is under way */
+	if (dns_pending(s->dns) > 0)
+		s->shutdown.at_once = true;
+	else
+		supervisor_free_helpers(s);
+}
+
+static void end_done(struct visit *v)
+{
+	struct supervisor *s = supervisor_of(v);
+
+	s->shutdown.visiting = false;
+	if (++s->shutdown.n_visits == 1)
+		registry_close(s->office->registry, &s->out);
+	if (s->shutdown.n_visits == END_VISITS - 1)
+		end_helpers(s);
+	if (s->shutdown.n_visits < END_VISITS) {
+		end_visit(s);
+		return;
+	}
+	s->shutdown.stage = STAGE_ENDED;
+	loop_stop(s->loop);
+}
+
+static void end_begin(struct supervisor *s)
+{
+	s->shutdown.visit.run = end_run;
+	s->shutdown.visit.done = end_done;
+	end_visit(s);
+}
+
+/* systemd is told on the way; that it cannot be told the start has said already. */
+static void say_stopping(const struct supervisor *s)
+{
+	if (s->shutdown.stage == STAGE_RUNNING)
+		(void)!service_notify("STOPPING=1");
+}
+
+/* From here nothing waits for anybody. */
+static void end(struct supervisor *s)
+{
+	if (s->shutdown.stage >= STAGE_ENDING)
+		return;
+	say_stopping(s);
+	s->shutdown.stage = STAGE_ENDING;
+	timer_clear(s->shutdown.look);
+	s->opener->draining = true;
+	registry_shut_down(s->office->registry);
+	resolve_stop(s);
+	peers_stop(s);
+	/* a visit that drops waiting clients and is still under way comes first: it has the same letter */
+	if (!s->shutdown.visiting)
+		end_begin(s);
+}
+
+/* ---- waiting ---- */
+
+static void drop_waiting(struct visit *v, struct worker *w)
+{
+	struct list *node, *after;
+
+	(void)v;
+	list_each_safe (node, after, &w->clients) {
+		struct client *c = container_of(node, struct client, on_worker);
+
+		if (c->state == CLIENT_QUEUED || c->state == CLIENT_GREETING)
+			client_fail_text(c, SQLSTATE_ADMIN_SHUTDOWN, "server shutting down");
+	}
+}
+
+static void drop_done(struct visit *v)
+{
+	struct supervisor *s = supervisor_of(v);
+
+	s->shutdown.visiting = false;
+	if (s->shutdown.stage == STAGE_ENDING)
+		end_begin(s);
+}
+
+static unsigned count_clients(struct supervisor *s)
+{
+	unsigned n = console_count(s->console);
+
+	for (uint16_t i = 0; i < s->office->n_workers; i++)
+		n += atomic_load(&s->office->n_clients_of[i]);
+	return n;
+}
+
+/* Clients leave, and begin to wait, without telling main. */
+static void look_again(void *owner)
+{
+	struct supervisor *s = (struct supervisor *)owner;
+
+	timer_set(s->shutdown.look, loop_now_us(s->loop) + LOOK_US);
+	s->shutdown.n_deserted = listen_tcp_is_closed(s) && count_clients(s) == 0 ? s->shutdown.n_deserted + 1 : 0;
+	if (s->shutdown.stage != STAGE_WAITING_FOR_SERVERS || s->shutdown.visiting)
+		return;
+	s->shutdown.visit.run = drop_waiting;
+	s->shutdown.visit.done = drop_done;
+	s->shutdown.visiting = true;
+	visit_start(s->office, &s->shutdown.visit);
+}
+
+void shutdown_look(struct supervisor *s)
+{
+	if (s->shutdown.stage == STAGE_WAITING_FOR_CLIENTS && s->shutdown.n_deserted >= 2) {
+		log_write(s->log, LEVEL_LOG, "client connections dropped, exiting");
+		end(s);
+	} else if (s->shutdown.stage == STAGE_WAITING_FOR_SERVERS &&
+	           registry_count_permits(s->office->registry, NULL) == 0) {
+		log_write(s->log, LEVEL_LOG, "server connections dropped, exiting");
+		end(s);
+	}
+}
+
+void shutdown_begin(struct supervisor *s, enum shutdown_mode mode)
+{
+	if (mode == SHUTDOWN_NOW || s->shutdown.stage >= STAGE_ENDING) {
+		end(s);
+		return;
+	}
+	say_stopping(s);
+	s->shutdown.stage = mode == SHUTDOWN_WAIT_FOR_CLIENTS ? STAGE_WAITING_FOR_CLIENTS : STAGE_WAITING_FOR_SERVERS;
+	s->shutdown.n_deserted = 0;
+	/* a client that came by TCP before the listeners close is served, unless servers are what is waited for */
+	if (mode == SHUTDOWN_WAIT_FOR_CLIENTS) {
+		listen_order_stop_tcp(s, LISTEN_STOP_GENTLY);
+		registry_turn_local_away(s->office->registry);
+	} else {
+		listen_order_stop_tcp(s, LISTEN_STOP_AT_ONCE);
+		registry_shut_down(s->office->registry);
+	}
+	if (mode == SHUTDOWN_WAIT_FOR_SERVERS)
+		registry_set_paused(s->office->registry, NULL, true, &s->out);
+	/* whoever issued the command gets its answer first */
+	timer_set(s->shutdown.look, loop_now_us(s->loop));
+}
+
+static void look_at_nothing(struct action *a)
+{
+	(void)a;
+}
+
+static const struct action_kind at_once = {look_at_nothing, NULL, NULL, NULL, NULL};
+
+/* SHUTDOWN without a mode is not answered: the connection closes. */
+void shutdown_ask(struct supervisor *s, enum shutdown_mode mode, control_done *done, void *asker)
+{
+	struct action *a;
+
+	shutdown_begin(s, mode);
+	if (mode == SHUTDOWN_NOW)
+		return;
+	a = (struct action *)action_new(s, sizeof(*a), &at_once, NULL, done, asker);
+	if (a != NULL)
+		action_succeed(a);
+}
+
+/* ---- signals ---- */
+
+static void got_stop(struct supervisor *s, const char *name, const char *how, enum shutdown_mode mode)
+{
+	if (s->shutdown.stage == STAGE_RUNNING) {
+		log_write(s->log, LEVEL_LOG, "got %s, shutting down, %s", name, how);
+		shutdown_begin(s, mode);
+		return;
+	}
+	log_write(s->log, LEVEL_LOG, "got %s while shutting down, fast exit", name);
+	if (s->shutdown.stage < STAGE_ENDING) {
+		end(s);
+		return;
+	}
+	/* not even the end can be waited for */
+	s->shutdown.at_once = true;
+	loop_stop(s->loop);
+}
+
+static void got_pause(struct supervisor *s)
+{
+	if (registry_is_paused(s->office->registry, NULL)) {
+		log_write(s->log, LEVEL_LOG, "got SIGUSR1, but already paused");
+		return;
+	}
+	log_write(s->log, LEVEL_LOG, "got SIGUSR1, pausing all activity");
+	pausing_pause(s, NULL, NULL, NULL);
+}
+
+static void got_resume(struct supervisor *s)
+{
+	if (shutdown_is_under_way(s)) {
+		log_write(s->log, LEVEL_LOG, "got SIGUSR2 while shutting down, ignoring");
+	} else if (!registry_is_paused(s->office->registry, NULL)) {
+		log_write(s->log, LEVEL_LOG, "got SIGUSR2, but not paused");
+	} else {
+		log_write(s->log, LEVEL_LOG, "got SIGUSR2, continuing from PAUSE");
+		pausing_resume(s, NULL, NULL, NULL);
+	}
+}
+
+static void reloaded(void *asker, const struct control_reply *reply)
+{
+	(void)asker;
+	(void)reply; /* a configuration that was refused leaves the old one, and us ready */
+	(void)!service_notify("READY=1");
+}
+
+static void got_signal(void *owner, int signo)
+{
+	struct supervisor *s = (struct supervisor *)owner;
+
+	switch (signo) {
+	case SIGHUP:
+		log_write(s->log, LEVEL_LOG, "got SIGHUP, re-reading config");
+		(void)!service_notify_reloading();
+		edition_reload(s, reloaded, s);
+		break;
+	case SIGTERM:
+		got_stop(s, "SIGTERM", "waiting for all clients disconnect", SHUTDOWN_WAIT_FOR_CLIENTS);
+		break;
+	case SIGINT:
+		got_stop(s, "SIGINT", "waiting for all servers connections to be released", SHUTDOWN_WAIT_FOR_SERVERS);
+		break;
+	case SIGQUIT:
+		log_write(s->log, LEVEL_LOG, "got SIGQUIT, fast exit");
+		end(s);
+		break;
+	case SIGUSR1:
+		got_pause(s);
+		break;
+	case SIGUSR2:
+		got_resume(s);
+		break;
+	default:
+		break;
+	}
+}
+
+bool shutdown_watch_signals(struct supervisor *s)
+{
+	static const int signals[SUPERVISOR_SIGNALS] = {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2};
+
+	s->shutdown.look = timer_new(s->loop, look_again, s);
+	if (s->shutdown.look == NULL)
+		return false;
+	for (unsigned i = 0; i < SUPERVISOR_SIGNALS; i++) {
+		s->signals[i] = signal_watch_new(s->loop, signals[i], got_signal, s);
+		if (s->signals[i] == NULL)
+			return false;
+	}
+	return true;
+}

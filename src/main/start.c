@@ -1,0 +1,177 @@
+/* The steps of a start, each with its own words. Main thread, before other threads exist. */
+#include "main/start.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/version.h"
+#include "conf/url.h"
+#include "main/tls.h"
+#include "net/libraries.h"
+#include "os/error.h"
+#include "os/process.h"
+#include "os/service.h"
+#include "os/socket.h"
+
+static bool is_empty(const char *text)
+{
+	return text == NULL || text[0] == '\0';
+}
+
+static bool fatal(struct log *log, const char *what)
+{
+	char reason[128];
+	int error = errno;
+
+	log_write(log, LEVEL_FATAL, "%s: %s", what, os_error_text(error, reason, sizeof(reason)));
+	return false;
+}
+
+struct config *start_load(const struct options *o, struct log *log)
+{
+	struct conf_error why;
+	struct config *c;
+	bool is_url = conf_is_url(o->source);
+
+	memset(&why, 0, sizeof(why));
+	c = is_url ? config_from_url(o->source, &why) : config_load(o->source, NULL, conf_read_file, NULL, &why);
+	if (c != NULL)
+		return c;
+	log_write(log, LEVEL_ERROR, "%s%s%s", why.text, why.hint[0] == '\0' ? "" : "\nHINT: ", why.hint);
+	log_write(log, LEVEL_FATAL, is_url ? "cannot use the URL" : "cannot load config file");
+	return NULL;
+}
+
+bool start_tls(struct config *c, struct log *log)
+{
+	struct conf_error why;
+
+	memset(&why, 0, sizeof(why));
+	if (tls_prepare(c, NULL, &why))
+		return true;
+	log_write(log, LEVEL_ERROR, "%s%s%s", why.text, why.hint[0] == '\0' ? "" : "\nHINT: ", why.hint);
+	log_write(log, LEVEL_FATAL, "TLS setup failed");
+	return false;
+}
+
+static bool become(const char *user, struct log *log)
+{
+	char reason[128];
+
+	if (os_switch_user(user))
+		return true;
+	if (errno == ENOENT)
+		log_write(log, LEVEL_FATAL, "could not find user '%s' to switch to", user);
+	else
+		log_write(log, LEVEL_FATAL, "could not switch to user '%s': %s", user,
+		          os_error_text(errno, reason, sizeof(reason)));
+	return false;
+}
+
+bool start_user(const struct options *o, const struct settings *s, struct log *log)
+{
+	const char *user = o->user != NULL ? o->user : s->user;
+
+	if (!is_empty(user) && !become(user, log))
+		return false;
+	if (!os_is_superuser())
+		return true;
+	log_write(
+	    log, LEVEL_FATAL,
+	    "PgBouncer should not run as root\nHINT: Name an account with -u or the setting user, or start pgweir "
+	    "from one.");
+	return false;
+}
+
+/* Somebody answers behind it. */
+static bool is_in_use(const struct address *a)
+{
+	bool connected = false;
+	int fd = socket_connect(a, NULL, &connected);
+
+	/* EAGAIN: its queue is full, so there is somebody */
+	if (fd < 0)
+		return errno == EAGAIN;
+	socket_close(fd);
+	return connected;
+}
+
+static bool socket_is_free(const struct settings *s, struct log *log)
+{
+	char path[256], lock[sizeof(path) + 8];
+	struct address a;
+	int n;
+
+	/* those that systemd has opened are in use by right */
+	if (is_empty(s->unix_socket_dir) || service_count_sockets() > 0)
+		return true;
+	n = snprintf(path, sizeof(path), "%s/.s.PGSQL.%d", s->unix_socket_dir, s->listen_port);
+	if (n < 0 || (size_t)n >= sizeof(path) || !address_from_text(&a, path, 0))
+		return true; /* listening will say what is wrong with it */
+	snprintf(lock, sizeof(lock), "%s.lock", path);
+	if (path[0] == '/' && access(lock, F_OK) == 0) {
+		log_write(log, LEVEL_FATAL, "unix port %d is in use", s->listen_port);
+		return false;
+	}
+	if (!is_in_use(&a))
+		return true;
+	log_write(log, LEVEL_FATAL, "unix socket is in use, cannot continue");
+	return false;
+}
+
+static bool pidfile_is_free(const struct settings *s, struct log *log)
+{
+	if (is_empty(s->pidfile))
+		return true;
+	switch (pidfile_check(s->pidfile)) {
+	case PIDFILE_FREE:
+		return true;
+	case PIDFILE_STALE:
+		log_write(log, LEVEL_LOG, "stale pidfile, removing");
+		return true;
+	case PIDFILE_IN_USE:
+		log_write(log, LEVEL_FATAL, "pidfile '%s' exists, another instance running?", s->pidfile);
+		return false;
+	case PIDFILE_FAILED:
+		break;
+	}
+	return fatal(log, "could not check pidfile");
+}
+
+bool start_alone(const struct settings *s, struct log *log)
+{
+	return socket_is_free(s, log) && pidfile_is_free(s, log);
+}
+
+bool start_may_detach(const struct options *o, const struct settings *s, struct log *log)
+{
+	if (!o->daemon || !is_empty(s->pidfile))
+		return true;
+	log_write(log, LEVEL_FATAL, "daemon needs pidfile configured");
+	return false;
+}
+
+bool start_pidfile(const struct settings *s, struct log *log)
+{
+	char reason[128];
+
+	if (is_empty(s->pidfile) || pidfile_create(s->pidfile))
+		return true;
+	log_write(log, LEVEL_FATAL, "could not open pidfile '%s': %s", s->pidfile,
+	          os_error_text(errno, reason, sizeof(reason)));
+	return false;
+}
+
+void start_say_up(struct log *log, const char *loop_method)
+{
+	char dns[64], reason[128];
+
+	log_write(log, LEVEL_LOG, "process up: PgBouncer %s, libevent %s (%s), adns: %s, tls: %s", PGBOUNCER_VERSION,
+	          libraries_event_version(), loop_method, libraries_dns_backend(dns, sizeof(dns)),
+	          libraries_tls_version());
+	if (!service_notify("READY=1"))
+		log_write(log, LEVEL_WARNING, "could not notify service manager: %s",
+		          os_error_text(errno, reason, sizeof(reason)));
+}

@@ -1,0 +1,32 @@
+/* What a start does to the process before it serves: user, checks, background, pidfile. Main thread. */
+#ifndef MAIN_START_H
+#define MAIN_START_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "base/log.h"
+#include "conf/config.h"
+#include "main/options.h"
+
+/* The file or the URL. NULL, after saying why in the log. */
+struct config *start_load(const struct options *o, struct log *log) MUST_USE;
+/* What TLS needs is read and checked. */
+bool start_tls(struct config *c, struct log *log) MUST_USE;
+
+/* Each returns false after saying why in the log. In the order of the start: */
+
+/* -u, else the setting; and never root. */
+bool start_user(const struct options *o, const struct settings *s, struct log *log) MUST_USE;
+/* Nobody else has our Unix socket or our pidfile. */
+bool start_alone(const struct settings *s, struct log *log) MUST_USE;
+/* -d needs a pidfile, so that somebody can find the process again. */
+bool start_may_detach(const struct options *o, const struct settings *s, struct log *log) MUST_USE;
+
+/* Writes it, if one is configured. */
+bool start_pidfile(const struct settings *s, struct log *log) MUST_USE;
+
+/* To the log, and to systemd. */
+void start_say_up(struct log *log, const char *loop_method);
+
+#endif

@@ -1,0 +1,51 @@
+/* What the files of TLS share: tls_context.c, tls_stream.c, tls_verify.c. */
+#ifndef NET_TLS_PRIVATE_H
+#define NET_TLS_PRIVATE_H
+
+#include <openssl/ssl.h>
+#include <stdbool.h>
+
+#include "base/failure.h"
+#include "base/list.h"
+#include "base/shared.h"
+#include "conf/settings.h"
+
+#define TLS_ALPN "\x0apostgresql"
+#define TLS_DIGEST_BYTES 32
+
+/* Immutable once published. */
+struct tls_context {
+	struct shared shared;
+	SSL_CTX *ssl;
+	BIO_METHOD *bio; /* of the streams that use this context */
+	bool for_clients;
+	bool direct;
+	enum tls_mode mode;
+	char *ca_file;
+	unsigned char digest[TLS_DIGEST_BYTES]; /* of settings and files */
+};
+
+static inline const struct tls_context *tls_context_of(const struct shared *shared)
+{
+	return container_of_const(shared, struct tls_context, shared);
+}
+
+/* tls_stream.c: the BIO of our own. NULL: out of memory. */
+BIO_METHOD *tls_bio_method_new(void);
+
+/* ---- tls_verify.c ---- */
+
+/* Set on each SSL whose peer's certificate is verified; `noted` gets the reason if that fails. Needs SSL_set_app_data
+   to lead to it. */
+int tls_verify_callback(int good, X509_STORE_CTX *store);
+
+/* Whether the server's certificate is for this host: as libpq does it. False with `why`. */
+bool tls_verify_host(SSL *ssl, const char *host, struct failure *why);
+
+/* The words for what the library has just failed with. */
+void tls_explain(SSL *ssl, enum failure_phase phase, struct failure *why);
+
+/* The common name of a certificate; false: none, empty, too long, or with a NUL in it. */
+bool tls_common_name(const X509 *cert, char *name, size_t size);
+
+#endif

@@ -1,0 +1,216 @@
+/* Socket addresses as values: text, comparison, and the short form kept for every client. Any thread. */
+#include "os/socket.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <limits.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum peer_family { PEER_NONE = 0, PEER_UNIX = 1, PEER_V4 = 4, PEER_V6 = 6 };
+
+static bool unix_from_text(struct address *a, const char *text)
+{
+	struct sockaddr_un local;
+	size_t len = strlen(text);
+
+	memset(&local, 0, sizeof(local));
+	local.sun_family = AF_UNIX;
+	if (len >= sizeof(local.sun_path) || len < 2)
+		return false;
+	memcpy(local.sun_path, text, len);
+	memset(a, 0, sizeof(*a));
+	a->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + 1);
+	if (text[0] == '@') {
+		/* abstract names are not terminated: each byte counts */
+		local.sun_path[0] = '\0';
+		a->len--;
+	}
+	a->u.local = local;
+	return true;
+}
+
+/* "eth0" or "2"; 0 if it is neither. */
+static uint32_t scope_from_text(const char *text)
+{
+	unsigned int index = if_nametoindex(text);
+	char *end;
+	unsigned long n;
+
+	if (index != 0)
+		return index;
+	n = strtoul(text, &end, 10);
+	return end == text || *end != '\0' || n > UINT32_MAX ? 0 : (uint32_t)n;
+}
+
+static bool v6_from_text(struct address *a, const char *text, uint16_t port)
+{
+	char host[INET6_ADDRSTRLEN];
+	const char *percent = strchr(text, '%');
+	size_t len = percent == NULL ? strlen(text) : (size_t)(percent - text);
+	struct sockaddr_in6 v6;
+
+	if (len >= sizeof(host))
+		return false;
+	memcpy(host, text, len);
+	host[len] = '\0';
+	memset(&v6, 0, sizeof(v6));
+	v6.sin6_family = AF_INET6;
+	v6.sin6_port = htons(port);
+	if (inet_pton(AF_INET6, host, &v6.sin6_addr) != 1)
+		return false;
+	if (percent != NULL) {
+		v6.sin6_scope_id = scope_from_text(percent + 1);
+		if (v6.sin6_scope_id == 0)
+			return false;
+	}
+	memset(a, 0, sizeof(*a));
+	a->len = sizeof(v6);
+	a->u.v6 = v6;
+	return true;
+}
+
+bool address_from_text(struct address *a, const char *text, uint16_t port)
+{
+	struct sockaddr_in v4;
+
+	if (text[0] == '/' || text[0] == '@')
+		return unix_from_text(a, text);
+	memset(&v4, 0, sizeof(v4));
+	v4.sin_family = AF_INET;
+	v4.sin_port = htons(port);
+	if (inet_pton(AF_INET, text, &v4.sin_addr) != 1)
+		return v6_from_text(a, text, port);
+	memset(a, 0, sizeof(*a));
+	a->len = sizeof(v4);
+	a->u.v4 = v4;
+	return true;
+}
+
+static const char *text_of(int family, const void *bytes, char *buf, size_t size)
+{
+	if (inet_ntop(family, bytes, buf, (socklen_t)size) == NULL)
+		snprintf(buf, size, "?");
+	return buf;
+}
+
+const char *address_text(const struct address *a, char *buf, size_t size)
+{
+	if (a->len != 0 && a->u.any.sa_family == AF_INET)
+		return text_of(AF_INET, &a->u.v4.sin_addr, buf, size);
+	if (a->len != 0 && a->u.any.sa_family == AF_INET6)
+		return text_of(AF_INET6, &a->u.v6.sin6_addr, buf, size);
+	snprintf(buf, size, "%s", address_is_unix(a) ? "unix" : "none");
+	return buf;
+}
+
+uint16_t address_port(const struct address *a)
+{
+	if (a->len == 0)
+		return 0;
+	if (a->u.any.sa_family == AF_INET)
+		return ntohs(a->u.v4.sin_port);
+	return a->u.any.sa_family == AF_INET6 ? ntohs(a->u.v6.sin6_port) : 0;
+}
+
+bool address_is_unix(const struct address *a)
+{
+	return a->len != 0 && a->u.any.sa_family == AF_UNIX;
+}
+
+bool address_same(const struct address *a, const struct address *b)
+{
+	if (a->len == 0 || b->len == 0)
+		return a->len == b->len;
+	if (a->u.any.sa_family != b->u.any.sa_family || address_port(a) != address_port(b))
+		return false;
+	if (a->u.any.sa_family == AF_INET)
+		return a->u.v4.sin_addr.s_addr == b->u.v4.sin_addr.s_addr;
+	if (a->u.any.sa_family == AF_INET6)
+		return a->u.v6.sin6_scope_id == b->u.v6.sin6_scope_id &&
+		       memcmp(&a->u.v6.sin6_addr, &b->u.v6.sin6_addr, sizeof(a->u.v6.sin6_addr)) == 0;
+	return a->len == b->len && memcmp(&a->u, &b->u, a->len) == 0;
+}
+
+struct peer peer_of_address(const struct address *a)
+{
+	struct peer p;
+
+	memset(&p, 0, sizeof(p));
+	if (a->len == 0)
+		return p;
+	p.port = address_port(a);
+	if (a->u.any.sa_family == AF_INET) {
+		p.family = PEER_V4;
+		memcpy(p.bytes, &a->u.v4.sin_addr, 4);
+	} else if (a->u.any.sa_family == AF_INET6) {
+		p.family = PEER_V6;
+		memcpy(p.bytes, &a->u.v6.sin6_addr, 16);
+	} else if (a->u.any.sa_family == AF_UNIX) {
+		int32_t nobody = -1;
+
+		p.family = PEER_UNIX;
+		memcpy(p.bytes + 4, &nobody, 4);
+	}
+	return p;
+}
+
+const char *peer_text(const struct peer *p, char *buf, size_t size)
+{
+	if (p->family == PEER_V4)
+		return text_of(AF_INET, p->bytes, buf, size);
+	if (p->family == PEER_V6)
+		return text_of(AF_INET6, p->bytes, buf, size);
+	snprintf(buf, size, "%s", p->family == PEER_UNIX ? "unix" : "none");
+	return buf;
+}
+
+int32_t peer_pid(const struct peer *p)
+{
+	int32_t pid = 0;
+
+	if (p->family == PEER_UNIX)
+		memcpy(&pid, p->bytes, 4);
+	return pid;
+}
+
+int64_t peer_uid(const struct peer *p)
+{
+	uint32_t uid = UINT32_MAX;
+
+	if (p->family == PEER_UNIX)
+		memcpy(&uid, p->bytes + 4, 4);
+	return uid == UINT32_MAX ? -1 : (int64_t)uid;
+}
+
+static bool is_loopback(const struct sockaddr *any)
+{
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+
+	if (any->sa_family == AF_INET) {
+		memcpy(&v4, any, sizeof(v4));
+		return ntohl(v4.sin_addr.s_addr) == INADDR_LOOPBACK;
+	}
+	memcpy(&v6, any, sizeof(v6));
+	return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
+}
+
+void address_families(bool *v4, bool *v6)
+{
+	struct ifaddrs *list = NULL;
+
+	*v4 = *v6 = getifaddrs(&list) != 0;
+	for (const struct ifaddrs *i = list; i != NULL; i = i->ifa_next) {
+		if (i->ifa_addr == NULL)
+			continue;
+		if (i->ifa_addr->sa_family == AF_INET && !is_loopback(i->ifa_addr))
+			*v4 = true;
+		if (i->ifa_addr->sa_family == AF_INET6 && !is_loopback(i->ifa_addr))
+			*v6 = true;
+	}
+	if (list != NULL)
+		freeifaddrs(list);
+}

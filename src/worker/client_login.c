@@ -1,0 +1,1003 @@
+/*
+ * A client's login. Thread: its worker's; it may end on another worker, that of its seat.
+ *
+ *   HELLO   client_login_hello: SSLRequest, CancelRequest, StartupMessage ──> begin (parameters, method)
+ *   PROVING client_login_proof: messages of the exchange (auth/exchange.h); DERIVING: keys come from a helper
+ *   passed ──> console: to main          ──> registry_enter ──> MOVING (JOIN) or here
+ *   client_login_greet ──> GREETING until the pool has a welcome ──> client_login_welcome ──> IDLE
+ */
+#include "worker/client_login.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "auth/exchange.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "net/jobs.h"
+#include "net/loop.h"
+#include "net/tls_context.h"
+#include "os/process.h"
+#include "pool/outage.h"
+#include "pool/settings.h"
+#include "wire/message.h"
+#include "wire/startup.h"
+#include "worker/cancel.h"
+#include "worker/client_private.h"
+#include "worker/console_guest.h"
+#include "worker/greeting.h"
+#include "worker/keys.h"
+#include "worker/link.h"
+#include "worker/login.h"
+#include "worker/params.h"
+#include "worker/secrets.h"
+#include "worker/telling.h"
+#include "worker/waiting.h"
+
+#define OUT_MAX (1u << 20)
+
+static struct login *login_new(struct client *c)
+{
+	struct login *l = mem_new(struct login);
+
+	if (l == NULL)
+		return NULL;
+	l->client = c;
+	l->auth = c->worker->office->auth;
+	str_init(&l->out, OUT_MAX);
+	l->own = params_empty(c->worker->office->params);
+	return l;
+}
+
+static void login_free(struct login *l)
+{
+	if (l == NULL)
+		return;
+	mem_free(l->database);
+	mem_free(l->user);
+	mem_free(l->replication);
+	params_unref(l->own);
+	exchange_free(l->exchange);
+	scram_order_free(l->order);
+	str_fini(&l->out);
+	mem_free(l);
+}
+
+void client_login_free(struct client *c)
+{
+	struct login *l = c->login;
+
+	c->login = NULL;
+	if (l == NULL)
+		return;
+	if (l->job_out)
+		l->client = NULL;
+	else
+		login_free(l);
+}
+
+const char *client_login_database(const struct client *c)
+{
+	return c->login == NULL || c->login->database == NULL ? "(nodb)" : c->login->database;
+}
+
+const char *client_login_user(const struct client *c)
+{
+	return c->login == NULL || c->login->user == NULL ? "(nouser)" : c->login->user;
+}
+
+const struct params *client_login_params(const struct client *c)
+{
+	return c->login == NULL ? NULL : c->login->own;
+}
+
+/* ---- arriving ---- */
+
+struct client *client_new(struct office *o, struct stream *s)
+{
+	struct client *c = mem_new(struct client);
+
+	if (c == NULL) {
+		stream_close(s);
+		return NULL;
+	}
+	c->stream = s;
+	c->state = CLIENT_HELLO;
+	c->waiter.id = office_next_id(o);
+	c->letter.kind = LETTER_ARRIVE;
+	list_init(&c->on_worker);
+	list_init(&c->runnable);
+	list_init(&c->waiter.node);
+	list_init(&c->grave.node);
+	return c;
+}
+
+/* In order of their beginning, also one that began on another worker: the first one's time is over first. */
+static void join_logins(struct worker *w, struct client *c)
+{
+	struct list *before;
+
+	for (before = w->logins.prev; before != &w->logins; before = before->prev)
+		if (container_of(before, struct client, in_login)->connected_us <= c->connected_us)
+			break;
+	list_insert_between(&c->in_login, before, before->next);
+}
+
+static void enter_worker(struct worker *w, struct client *c)
+{
+	c->worker = w;
+	list_add_tail(&w->clients, &c->on_worker);
+	join_logins(w, c);
+	w->n_clients++;
+	worker_need_tick(w);
+}
+
+void client_arrived(struct worker *w, struct client *c)
+{
+	c->connected_us = c->request_us = worker_now_us(w);
+	enter_worker(w, c);
+	if (!stream_join(c->stream, w->loop, client_event, c)) {
+		client_close(c, "out of memory");
+		return;
+	}
+	/* with tcp_defer_accept its first bytes are here already: no need to wait for the loop to say so */
+	if (w->config->settings.tcp_defer_accept > 0 && stream_peer(c->stream)->family != 1) {
+		c->readable = true;
+		client_run(c);
+	}
+}
+
+void client_joined(struct worker *w, struct client *c)
+{
+	enter_worker(w, c);
+	if (!stream_join(c->stream, w->loop, client_event, c)) {
+		client_close(c, "out of memory");
+		return;
+	}
+	client_login_greet(c);
+}
+
+static void leave_worker(struct client *c)
+{
+	struct worker *w = c->worker;
+
+	list_remove(&c->on_worker);
+	list_remove(&c->in_login);
+	list_remove(&c->runnable);
+	w->n_clients--;
+	atomic_fetch_sub(&w->office->n_clients_of[w->number], 1);
+	stream_leave(c->stream);
+}
+
+/* ---- small helpers ---- */
+
+enum step login_refuse(struct client *c, const char *class, const char *precise, const char *text)
+{
+	client_fail_noted(c, class, precise, text);
+	return STEP_CLOSED;
+}
+
+enum step login_no_memory(struct client *c)
+{
+	return login_refuse(c, "out_of_memory", SQLSTATE_NO_MEMORY, "out of memory");
+}
+
+/* Sends what has gathered; false: the client is closed. */
+static bool flush(struct client *c)
+{
+	struct str *out = &c->login->out;
+	struct iovec v = {out->data, out->len};
+	enum write_result result;
+
+	if (out->failed) {
+		(void)login_no_memory(c);
+		return false;
+	}
+	if (out->len == 0)
+		return true;
+	result = stream_write(c->stream, &v, 1, NULL);
+	str_clear(out);
+	if (result == WRITE_FAILED)
+		client_close(c, "client unexpected eof");
+	return result != WRITE_FAILED;
+}
+
+static enum read_result read_bytes(struct client *c, struct span *bytes)
+{
+	enum read_result result;
+
+	if (!c->readable)
+		return stream_read_held(c->stream, bytes);
+	c->readable = false;
+	result = stream_read(c->stream, LOOP_BUFFER_BYTES, bytes, NULL);
+	return result;
+}
+
+static enum step nothing_read(struct client *c, enum read_result result)
+{
+	if (result == READ_LATER)
+		return STEP_WAIT;
+	client_close(c, "client unexpected eof");
+	return STEP_CLOSED;
+}
+
+static enum step keep(struct client *c, struct span bytes)
+{
+	if (bytes.len > 0 && !stream_hold(c->stream, bytes.data, bytes.len))
+		return login_no_memory(c);
+	return STEP_WAIT;
+}
+
+/* ---- who may come in ---- */
+
+static enum exchange_method method_of(const struct config *c)
+{
+	switch (c->settings.auth_type) {
+	case AUTH_TYPE_ANY:
+		return EXCHANGE_ANY;
+	case AUTH_TYPE_TRUST:
+		return EXCHANGE_TRUST;
+	case AUTH_TYPE_PLAIN:
+		return EXCHANGE_PLAIN;
+	case AUTH_TYPE_MD5:
+		return EXCHANGE_MD5;
+	case AUTH_TYPE_SCRAM:
+	case AUTH_TYPE_CERT:
+	case AUTH_TYPE_HBA:
+	case AUTH_TYPE_LDAP:
+	case AUTH_TYPE_PAM:
+		break;
+	}
+	/* the others are refused by the configuration; the strictest is right if one ever gets here */
+	return EXCHANGE_SCRAM;
+}
+
+static enum step take_result(struct client *c, enum exchange_result result);
+
+static enum step begin_exchange(struct client *c)
+{
+	struct worker *w = c->worker;
+	struct login *l = c->login;
+	const struct conf_login *listed = config_find_login(w->config, l->user);
+	uint8_t binding[STREAM_BINDING_BYTES];
+	struct exchange_setup setup = {.method = method_of(w->config), .user = l->user};
+
+	setup.user_exists = listed != NULL || config_find_user(w->config, l->user) != NULL;
+	setup.scram_iterations = (uint32_t)w->config->settings.scram_iterations;
+	if (listed != NULL) {
+		setup.secret = secrets_find(w, listed);
+		if (setup.secret == NULL)
+			return login_no_memory(c);
+	}
+	setup.binding = binding;
+	setup.binding_len = stream_binding(c->stream, binding);
+	loop_random(w->loop, setup.random, sizeof(setup.random));
+	l->exchange = exchange_new(w->office->auth, &setup);
+	if (l->exchange == NULL)
+		return login_no_memory(c);
+	if (!setup.user_exists && setup.method != EXCHANGE_ANY)
+		client_log(c, LEVEL_LOG, "no such user: %s", l->user);
+	return take_result(c, exchange_start(l->exchange, &l->out));
+}
+
+/* ---- after the proof ---- */
+
+static bool is_secured(const struct client *c)
+{
+	return stream_is_secured(c->stream);
+}
+
+static bool is_replication(const struct client *c)
+{
+	return c->entry.seat != NULL && c->entry.seat->pool->replication != NULL;
+}
+
+static const char *replication_word(const struct client *c)
+{
+	const struct replication *r = c->entry.seat == NULL ? c->login->replication : c->entry.seat->pool->replication;
+
+	return r == NULL ? "no" : r->kind == REPLICATION_LOGICAL ? "database" : "yes";
+}
+
+void client_login_say_attempt(struct client *c)
+{
+	struct login *l = c->login;
+	struct log_event e = {.level = LEVEL_LOG, .event = "login_attempt"};
+	char tls[STREAM_TLS_TEXT_BYTES];
+
+	if (l == NULL || !l->unsaid || c->worker == NULL)
+		return;
+	l->unsaid = false;
+	if (c->worker->config->settings.log_connections && !c->untold)
+		client_log_event(c, &e, "login attempt: db=%s user=%s tls=%s replication=%s", l->database, l->user,
+		                 is_secured(c) ? stream_tls_text(c->stream, tls) : "no", replication_word(c));
+}
+
+static enum step to_console(struct client *c)
+{
+	struct login *l = c->login;
+	struct console_guest *g = mem_new(struct console_guest);
+	const char *name = params_value(l->own, "application_name");
+	struct office *o = c->worker->office;
+
+	if (g == NULL || !flush(c)) {
+		mem_free(g);
+		return c->state == CLIENT_CLOSING ? STEP_CLOSED : login_no_memory(c);
+	}
+	g->letter.kind = LETTER_CONSOLE;
+	g->letter.to = TO_MAIN;
+	g->user = mem_copy_str(l->user);
+	g->database = mem_copy_str(l->database);
+	g->application_name = name == NULL ? NULL : mem_copy_str(name);
+	g->rights = l->rights;
+	g->id = c->waiter.id;
+	g->connected_us = c->connected_us;
+	loop_random(c->worker->loop, g->key, sizeof(g->key));
+	cancel_key_mark(g->key, c->worker->config->settings.peer_id);
+	g->key[0] &= 0x7f;
+	if (g->user == NULL || g->database == NULL) {
+		console_guest_free(g);
+		return login_no_memory(c);
+	}
+	g->stream = client_take_stream(c);
+	office_post(o, &g->letter);
+	return STEP_CLOSED;
+}
+
+/* The same with what a person can do about it. */
+static enum step refuse_with(struct client *c, const char *class, const char *precise, const char *text,
+                             const struct str *detail, const struct str *hint)
+{
+	bool compatible = c->worker->config->settings.error_sqlstate == ERROR_SQLSTATE_COMPATIBLE;
+	struct words words = {"FATAL", compatible ? SQLSTATE_PROTOCOL : precise, text, NULL, NULL};
+
+	words.detail = detail->len > 0 ? str_text(detail) : NULL;
+	words.hint = hint->len > 0 ? str_text(hint) : NULL;
+	client_note(c, class, NULL, text, words.hint);
+	client_fail(c, &words);
+	return STEP_CLOSED;
+}
+
+static enum step disabled(struct client *c)
+{
+	struct str detail, hint;
+	enum step step;
+	char text[160];
+
+	str_init(&detail, OUT_MAX);
+	str_init(&hint, OUT_MAX);
+	snprintf(text, sizeof(text), "database \"%.100s\" is disabled", c->login->database);
+	str_printf(&hint, "Somebody has typed DISABLE on the console; \"ENABLE %s\" there lets clients in again.",
+	           c->login->database);
+	step = refuse_with(c, "database_disabled", SQLSTATE_CANNOT_CONNECT_NOW, text, &detail, &hint);
+	str_fini(&detail);
+	str_fini(&hint);
+	return step;
+}
+
+/* As many clients as this setting allows. */
+static enum step full(struct client *c, const char *setting, int limit, const char *what, const char *name)
+{
+	struct str detail, hint;
+	enum step step;
+	char text[160];
+
+	str_init(&detail, OUT_MAX);
+	str_init(&hint, OUT_MAX);
+	snprintf(text, sizeof(text), "client connections exceeded (%s)", setting);
+	str_printf(&detail, "%s \"%s\" has as many clients as %s = %d allows.", what, name, setting, limit);
+	str_printf(&hint,
+	           "Close clients that are not needed (\"SHOW CLIENTS\" on the console lists them), or raise %s.",
+	           setting);
+	step = refuse_with(c, setting, SQLSTATE_TOO_MANY_CONNECTIONS, text, &detail, &hint);
+	str_fini(&detail);
+	str_fini(&hint);
+	return step;
+}
+
+static enum step database_full(struct client *c)
+{
+	const struct config *conf = c->worker->config;
+	const struct conf_database *d = config_find_database(conf, c->login->database, NULL);
+
+	return full(c, "max_db_client_connections", d == NULL ? 0 : conf_max_db_client_connections(conf, d), "Database",
+	            c->login->database);
+}
+
+static enum step user_full(struct client *c)
+{
+	const struct config *conf = c->worker->config;
+	const struct conf_user *u = config_find_user(conf, c->login->user);
+
+	return full(c, "max_user_client_connections", conf_max_user_client_connections(conf, u), "User",
+	            c->login->user);
+}
+
+/* Programs such as pg_basebackup, which need no database, name one that few would think of. */
+static enum step no_database(struct client *c)
+{
+	bool compatible = c->worker->config->settings.error_sqlstate == ERROR_SQLSTATE_COMPATIBLE;
+	char text[160];
+	struct words words = {"FATAL", compatible ? SQLSTATE_PROTOCOL : SQLSTATE_NO_DATABASE, text, NULL, NULL};
+
+	snprintf(text, sizeof(text), "no such database: %.100s", c->login->database);
+	if (c->login->replicates && strcmp(c->login->database, "replication") == 0)
+		words.hint = "Programs for physical replication connect to a database of this name: add an entry such "
+		             "as \"replication = host=... port=...\" to the section [databases] and reload.";
+	client_note(c, "no_such_database", NULL, text, words.hint);
+	client_fail(c, &words);
+	return STEP_CLOSED;
+}
+
+static enum step no_entry(struct client *c, enum entering result)
+{
+	switch (result) {
+	case ENTERED:
+	case ENTERED_NEW_DATABASE:
+		break;
+	case ENTER_NO_DATABASE:
+		return no_database(c);
+	case ENTER_DISABLED:
+		return disabled(c);
+	case ENTER_DATABASE_FULL:
+		return database_full(c);
+	case ENTER_USER_FULL:
+		return user_full(c);
+	case ENTER_SHUTTING_DOWN:
+		return login_refuse(c, "shutting_down", SQLSTATE_CANNOT_CONNECT_NOW, "pooler is shutting down");
+	case ENTER_NO_MEMORY:
+		break;
+	}
+	return login_no_memory(c);
+}
+
+/* A client's own SCRAM keys may serve at the server, if it logs in there as itself. */
+static void offer_keys(struct client *c)
+{
+	const struct scram_keys *keys = exchange_keys(c->login->exchange);
+	struct pool *p = c->entry.seat->pool;
+	struct login_keys *offered;
+
+	if (keys == NULL || c->entry.seat->settings->forced_user)
+		return;
+	offered = login_keys_new(keys);
+	if (offered != NULL)
+		pool_set_keys(p, &offered->shared);
+}
+
+/* NULL: this client is not offered TLS. */
+static struct shared *tls_for(const struct client *c)
+{
+	return stream_peer(c->stream)->family == 1 ? NULL : c->worker->config->tls.client;
+}
+
+static enum entering enter_registry(struct client *c)
+{
+	struct worker *w = c->worker;
+	struct login *l = c->login;
+	struct registry *r = w->office->registry;
+	struct replication *replication = l->replication;
+
+	if (replication == NULL)
+		return registry_enter(r, w->config, l->database, l->user, w->number, &c->entry);
+	l->replication = NULL;
+	l->replicates = true;
+	return registry_enter_replication(r, w->config, l->database, l->user, w->number, replication, &c->entry);
+}
+
+static enum step passed(struct client *c)
+{
+	struct worker *w = c->worker;
+	struct login *l = c->login;
+	enum entering result;
+
+	l->unsaid = true;
+	if (l->console) {
+		client_login_say_attempt(c);
+		return to_console(c);
+	}
+	if (stream_peer(c->stream)->family == 1 && registry_turns_local_away(w->office->registry))
+		return no_entry(c, ENTER_SHUTTING_DOWN);
+	result = enter_registry(c);
+	if (result != ENTERED && result != ENTERED_NEW_DATABASE)
+		return no_entry(c, result);
+	if (result == ENTERED_NEW_DATABASE)
+		log_write(w->office->log, LEVEL_LOG, "registered new auto-database: %s", l->database);
+	offer_keys(c);
+	exchange_free(l->exchange);
+	l->exchange = NULL;
+	if (c->entry.seat->worker == w->number) {
+		client_login_greet(c);
+		return STEP_CLOSED; /* whatever it is now, its state has been run */
+	}
+	(void)client_enter(c, CLIENT_MOVING);
+	leave_worker(c);
+	c->worker = NULL;
+	c->letter.kind = LETTER_JOIN;
+	c->letter.to = c->entry.seat->worker;
+	office_count_client(w->office, c->letter.to);
+	office_post(w->office, &c->letter);
+	return STEP_CLOSED;
+}
+
+static enum step refused(struct client *c)
+{
+	struct exchange *x = c->login->exchange;
+	enum exchange_refusal why = exchange_refusal(x);
+	const char *detail = exchange_refusal_detail(x);
+	struct log_event e = {.level = LEVEL_LOG, .event = "login_failed"};
+
+	if (c->worker->config->settings.log_connections)
+		client_log_event(c, &e, "login failed: db=%s user=%s%s%s", c->login->database, c->login->user,
+		                 detail[0] == '\0' ? "" : ": ", detail);
+	return login_refuse(c, why == EXCHANGE_OUT_OF_MEMORY ? "out_of_memory" : "client_login_failed",
+	                    why == EXCHANGE_OUT_OF_MEMORY ? SQLSTATE_NO_MEMORY : SQLSTATE_WRONG_PASSWORD,
+	                    exchange_refusal_text(why));
+}
+
+/* ---- key derivation off the loop ---- */
+
+static void derive(struct job *job)
+{
+	struct login *l = container_of(job, struct login, job);
+
+	scram_order_run(l->auth, l->order);
+}
+
+static void discard(struct job *job)
+{
+	login_free(container_of(job, struct login, job));
+}
+
+static enum step start_derivation(struct client *c)
+{
+	struct login *l = c->login;
+
+	l->order = exchange_take_order(l->exchange);
+	if (l->order == NULL)
+		return login_no_memory(c);
+	memset(&l->job, 0, sizeof(l->job));
+	l->job.letter.kind = LETTER_CLIENT_KEYS;
+	l->job.letter.to = c->worker->number;
+	l->job.reply_to = c->worker->mailbox;
+	l->job.work = derive;
+	l->job.discard = discard;
+	l->job_out = true;
+	(void)client_enter(c, CLIENT_DERIVING);
+	jobs_run(c->worker->office->jobs, &l->job);
+	return STEP_WAIT;
+}
+
+void client_login_keys(struct worker *w, struct letter *letter)
+{
+	struct login *l = container_of(letter, struct login, job.letter);
+	struct client *c = l->client;
+	struct scram_order *order = l->order;
+
+	(void)w;
+	l->job_out = false;
+	if (c == NULL) {
+		login_free(l);
+		return;
+	}
+	l->order = NULL;
+	stream_resume(c->stream); /* what came too early may have stopped it */
+	if (take_result(c, exchange_resume(l->exchange, order, &l->out)) == STEP_AGAIN)
+		client_run(c);
+	scram_order_free(order);
+}
+
+static enum step take_result(struct client *c, enum exchange_result result)
+{
+	switch (result) {
+	case EXCHANGE_SEND:
+		if (!flush(c))
+			return STEP_CLOSED;
+		if (c->state != CLIENT_PROVING)
+			(void)client_enter(c, CLIENT_PROVING);
+		return stream_held_bytes(c->stream) > 0 ? STEP_AGAIN : STEP_WAIT;
+	case EXCHANGE_NEED_KEYS:
+		return start_derivation(c);
+	case EXCHANGE_PASSED:
+		return passed(c);
+	case EXCHANGE_REFUSED:
+		return refused(c);
+	}
+	return STEP_WAIT;
+}
+
+/* ---- HELLO ---- */
+
+static enum step answer_n(struct client *c, struct span rest, const char *kind)
+{
+	char no[] = {'N'};
+	struct iovec v = {no, sizeof(no)};
+	enum write_result result;
+	char text[80];
+
+	if (rest.len > 0) { /* what came with the request was sent in the hope of encryption */
+		snprintf(text, sizeof(text), "received unencrypted data after %s request", kind);
+		return login_refuse(c, "client_protocol", SQLSTATE_PROTOCOL, text);
+	}
+	result = stream_write(c->stream, &v, 1, NULL);
+	if (result != WRITE_FAILED)
+		return STEP_WAIT;
+	client_close(c, "client unexpected eof");
+	return STEP_CLOSED;
+}
+
+/* The handshake has begun, or could not. */
+static enum step securing(struct client *c, bool begun)
+{
+	if (begun)
+		return STEP_WAIT;
+	return login_no_memory(c);
+}
+
+static enum step answer_ssl(struct client *c, struct span rest)
+{
+	char yes[] = {'S'};
+	struct iovec v = {yes, sizeof(yes)};
+
+	if (is_secured(c)) {
+		client_close(c, "SSL req inside SSL");
+		return STEP_CLOSED;
+	}
+	if (tls_for(c) == NULL || rest.len > 0)
+		return answer_n(c, rest, "SSL");
+	if (stream_write(c->stream, &v, 1, NULL) != WRITE_DONE) {
+		client_close(c, "client unexpected eof");
+		return STEP_CLOSED;
+	}
+	return securing(c, stream_start_tls(c->stream, tls_for(c), NULL, NULL));
+}
+
+/* A handshake without asking first: no start-up message begins like that. */
+static bool begins_with_tls(const struct client *c, struct span bytes)
+{
+	return bytes.data[0] == 0x16 && tls_for(c) != NULL && !is_secured(c);
+}
+
+void client_login_broken(struct client *c)
+{
+	const struct failure *why = stream_failure(c->stream);
+
+	if (c->state == CLIENT_HELLO && why->phase == PHASE_TLS && why->text[0] != '\0')
+		client_log(c, LEVEL_WARNING, "TLS handshake error: %s", why->text);
+	client_close(c, "client unexpected eof");
+}
+
+/* Counted at once, so that a burst cannot exceed the limit; the console is exempt. */
+static enum step count_client(struct client *c)
+{
+	struct registry *r = c->worker->office->registry;
+	unsigned limit = (unsigned)c->worker->config->settings.max_client_conn;
+
+	if (c->login->console)
+		return STEP_WAIT;
+	c->counted = true;
+	if (atomic_fetch_add(&r->n_clients, 1) < limit)
+		return STEP_WAIT;
+	return login_refuse(c, "max_client_conn", SQLSTATE_TOO_MANY_CONNECTIONS,
+	                    "no more connections allowed (max_client_conn)");
+}
+
+static enum step console_rights(struct client *c)
+{
+	const struct settings *set = &c->worker->config->settings;
+	struct login *l = c->login;
+
+	if (conf_list_has(set->admin_users, l->user))
+		l->rights = CONSOLE_ADMIN;
+	else if (conf_list_has(set->stats_users, l->user) || set->auth_type == AUTH_TYPE_ANY)
+		l->rights = CONSOLE_STATS;
+	else
+		return login_refuse(c, "console_not_allowed", SQLSTATE_NOT_AUTHORIZED, "not allowed");
+	return STEP_WAIT;
+}
+
+/* The account that runs us needs no password on the Unix socket. */
+static bool is_own_account(const struct client *c)
+{
+	const struct peer *peer = stream_peer(c->stream);
+
+	return peer->family == 1 && strcmp(c->login->user, "pgbouncer") == 0 && peer_uid(peer) == os_user_id();
+}
+
+static enum step begin_login(struct client *c, const struct startup *s)
+{
+	struct login *l = c->login = login_new(c);
+	struct worker *w = c->worker;
+
+	if (l == NULL)
+		return login_no_memory(c);
+	l->database = mem_copy(s->database.data, s->database.len);
+	l->user = mem_copy(s->user.data, s->user.len);
+	if (l->database == NULL || l->user == NULL)
+		return login_no_memory(c);
+	if (s->user.len > CONF_MAX_USER_NAME)
+		return login_refuse(c, "client_protocol", SQLSTATE_NOT_AUTHORIZED, "username too long");
+	l->console = console_is_database(w->config, l->database);
+	if (count_client(c) == STEP_CLOSED || login_take_params(c, s) == STEP_CLOSED)
+		return STEP_CLOSED;
+	if (startup_needs_negotiation(s))
+		startup_write_negotiation(s, &l->out);
+	if (l->console && is_own_account(c)) {
+		client_log(c, LEVEL_LOG, "pgbouncer access from unix socket");
+		l->rights = CONSOLE_ADMIN;
+		return to_console(c);
+	}
+	if (l->console && console_rights(c) == STEP_CLOSED)
+		return STEP_CLOSED;
+	return begin_exchange(c);
+}
+
+/* When its connection closes, nothing more will come of the request. */
+static enum step ask_to_cancel(struct client *c, struct bytes key)
+{
+	(void)client_enter(c, CLIENT_CANCELING);
+	if (!cancel_request(c->worker, c, key.data, key.len))
+		client_close(c, "cancel request");
+	return c->state == CLIENT_CLOSING ? STEP_CLOSED : STEP_WAIT;
+}
+
+static enum step take_startup(struct client *c, const struct startup *s, struct span bytes)
+{
+	struct span rest = {bytes.data + s->len, bytes.len - s->len};
+	enum step step;
+
+	switch (s->kind) {
+	case STARTUP_SSL:
+		return answer_ssl(c, rest);
+	case STARTUP_GSS:
+		return answer_n(c, rest, "GSSAPI encryption");
+	case STARTUP_CANCEL:
+		return ask_to_cancel(c, s->key);
+	case STARTUP_LOGIN:
+		break;
+	}
+	if (!is_secured(c) && tls_for(c) != NULL && tls_context_mode(tls_for(c)) >= TLS_MODE_REQUIRE)
+		return login_refuse(c, "client_needs_tls", SQLSTATE_NOT_AUTHORIZED, "SSL required");
+	/* what is behind it belongs to the exchange: it must be kept before the buffer is used again */
+	step = keep(c, rest);
+	if (step == STEP_CLOSED)
+		return step;
+	return begin_login(c, s);
+}
+
+enum step client_login_hello(struct client *c)
+{
+	struct span bytes;
+	struct startup s;
+	enum startup_problem why;
+	char text[STARTUP_TEXT_BYTES];
+	enum read_result result = read_bytes(c, &bytes);
+
+	if (result != READ_GOT)
+		return nothing_read(c, result);
+	if (begins_with_tls(c, bytes))
+		return securing(c, stream_start_direct_tls(c->stream, tls_for(c), bytes.data, bytes.len, NULL));
+	switch (startup_parse(bytes.data, bytes.len, &s, &why)) {
+	case STARTUP_GOT:
+		return take_startup(c, &s, bytes);
+	case STARTUP_MORE:
+		return keep(c, bytes);
+	case STARTUP_BAD:
+		break;
+	}
+	if (startup_problem_text(why, bytes.data, bytes.len, text)[0] != '\0')
+		return login_refuse(c, "client_protocol", SQLSTATE_PROTOCOL, text);
+	client_close(c, "bad packet");
+	return STEP_CLOSED;
+}
+
+/* ---- PROVING ---- */
+
+static const struct frame_rules proof_rules = {
+    .whole_limit = LOOP_BUFFER_BYTES, .max_message = LOOP_BUFFER_BYTES, .need = {['p'] = FRAME_WHOLE}};
+
+/* Out of turn: a second start-up message begins with a zero byte. */
+static enum step bad_proof(struct client *c, enum frame_result result, const struct span *bytes)
+{
+	char text[FRAME_PROBLEM_BYTES];
+
+	if (bytes->data[0] == 'X') {
+		client_close(c, "client close request");
+		return STEP_CLOSED;
+	}
+	if (bytes->data[0] == 0)
+		return login_refuse(c, "client_protocol", SQLSTATE_PROTOCOL, "client re-sent startup pkt");
+	if (result == FRAME_NOT_ALLOWED)
+		return login_refuse(c, "client_protocol", SQLSTATE_PROTOCOL, "unknown pkt");
+	return login_refuse(c, "client_protocol", SQLSTATE_PROTOCOL, frame_problem_text(bytes->data, bytes->len, text));
+}
+
+enum step client_login_proof(struct client *c)
+{
+	struct login *l = c->login;
+	struct framer framer = {0};
+	struct frame f;
+	struct span bytes;
+	enum read_result got = read_bytes(c, &bytes);
+	enum frame_result result;
+
+	if (got != READ_GOT)
+		return nothing_read(c, got);
+	result = framer_next(&framer, &proof_rules, bytes.data, bytes.len, &f);
+	if (result == FRAME_MORE)
+		return keep(c, bytes);
+	if (result != FRAME_GOT)
+		return bad_proof(c, result, &bytes);
+	if (keep(c, (struct span){bytes.data + f.len, bytes.len - f.len}) == STEP_CLOSED)
+		return STEP_CLOSED;
+	return take_result(
+	    c, exchange_take(l->exchange, f.data + FRAME_HEADER_BYTES, f.len - FRAME_HEADER_BYTES, &l->out));
+}
+
+/* Nothing is expected from the client now, but it may leave. What it sends is kept for later, within reason. */
+enum step client_login_wait(struct client *c)
+{
+	struct span bytes;
+	enum read_result result;
+
+	if (!c->readable)
+		return STEP_WAIT;
+	if (stream_held_bytes(c->stream) >= (size_t)c->worker->config->settings.pkt_buf) {
+		stream_pause(c->stream);
+		return STEP_WAIT;
+	}
+	result = read_bytes(c, &bytes);
+	return result == READ_GOT ? keep(c, bytes) : nothing_read(c, result);
+}
+
+/* ---- the welcome ---- */
+
+static void make_key(struct client *c)
+{
+	struct worker *w = c->worker;
+
+	c->key_len = sizeof(c->key);
+	loop_random(w->loop, c->key, c->key_len);
+	cancel_key_mark(c->key, w->config->settings.peer_id);
+	table_add(&w->keys, &c->by_key, table_hash(&w->keys, c->key, c->key_len));
+	c->in_keys = true;
+}
+
+static void write_rest(struct client *c, struct str *out)
+{
+	const char *notice = c->worker->config->settings.login_notify_message;
+	size_t at = message_begin(out, 'K');
+
+	message_bytes(out, c->key, c->key_len);
+	message_end(out, at);
+	if (notice != NULL && notice[0] != '\0') {
+		struct words words = {"NOTICE", SQLSTATE_SUCCESSFUL, notice, NULL, NULL};
+
+		message_notice(out, &words);
+	}
+	message_ready(out, 'I');
+}
+
+static void welcome_with(struct client *c, struct welcome *welcome)
+{
+	struct worker *w = c->worker;
+	struct login *l = c->login;
+
+	client_login_say_attempt(c);
+	if (!greeting_prepare(w, welcome, l->own, c->entry.seat->settings->mode)) {
+		(void)login_no_memory(c);
+		return;
+	}
+	c->params = params_ref(w->greeting_params);
+	make_key(c);
+	str_add(&l->out, w->greeting.data, w->greeting.len);
+	write_rest(c, &l->out);
+	if (!flush(c))
+		return;
+	telling_welcome(c->entry.seat);
+	c->entry.seat->counters.client_login_count++;
+	list_remove(&c->in_login);
+	client_login_free(c);
+	(void)client_enter(c, c->server == NULL ? CLIENT_IDLE : CLIENT_LINKED);
+	c->request_us = worker_now_us(w);
+	client_arm_timer(c);
+	client_wake(c);
+}
+
+/* Of a replication connection: its server has logged in, as it asked for, and is its own from now on. */
+void client_login_own_server(struct client *c, struct server *s)
+{
+	struct login *l = c->login;
+	struct shared *shared = pool_welcome(c->entry.seat->pool);
+
+	link_for_good(c, s);
+	if (shared == NULL) { /* RECONNECT has just come */
+		client_fail_text(c, SQLSTATE_CONNECTION_LOST, "database configuration changed");
+		return;
+	}
+	params_unref(l->own);
+	l->own = params_empty(c->worker->office->params);
+	welcome_with(c, container_of(shared, struct welcome, shared));
+	shared_unref(shared);
+}
+
+void client_login_welcome(struct client *c)
+{
+	struct shared *shared = is_replication(c) ? NULL : pool_welcome(c->entry.seat->pool);
+
+	if (shared == NULL) { /* forgotten since: wait for the next one */
+		client_login_greet(c);
+		return;
+	}
+	welcome_with(c, container_of(shared, struct welcome, shared));
+	shared_unref(shared);
+}
+
+/* Waits for the pool's first server. */
+static void stay(struct client *c)
+{
+	if (c->login->unsaid && telling_attempt(c->entry.seat))
+		client_login_say_attempt(c);
+	if (c->state != CLIENT_GREETING)
+		(void)client_enter(c, CLIENT_GREETING);
+	(void)flush(c);
+}
+
+void client_login_greet(struct client *c)
+{
+	struct worker *w = c->worker;
+	struct shared *welcome = NULL;
+	struct outage *outage = NULL;
+	struct letters letters;
+	enum borrowed result;
+
+	letters_init(&letters);
+	if (is_replication(c))
+		result = pool_claim(c->entry.seat, &c->waiter, worker_now_us(w), &outage, &letters);
+	else
+		result = pool_greet(c->entry.seat, &c->waiter, worker_now_us(w), &welcome, &outage, &letters);
+	worker_post_all(w, &letters);
+	switch (result) {
+	case BORROWED:
+		welcome_with(c, container_of(welcome, struct welcome, shared));
+		shared_unref(welcome);
+		break;
+	case BORROW_WAITS:
+		worker_watch_seat(w, c->entry.seat);
+		stay(c);
+		break;
+	case BORROW_TOLD:
+		if (client_told(c, outage))
+			stay(c);
+		break;
+	case BORROW_CLOSED:
+		client_due(c, DUE_CLOSED, NULL);
+		break;
+	}
+}
+
+/* ---- time ---- */
+
+void client_login_tick(struct worker *w)
+{
+	uint64_t limit = w->config->settings.client_login_timeout_us;
+	struct list *node;
+
+	if (limit == 0)
+		return;
+	while ((node = list_first(&w->logins)) != NULL) {
+		struct client *c = container_of(node, struct client, in_login);
+
+		if (worker_now_us(w) < c->connected_us + limit)
+			break;
+		if (c->state == CLIENT_CANCELING)
+			client_close(c, "cancel request");
+		else if (c->state == CLIENT_GREETING)
+			waiting_fail(c, "client_login_timeout", SQLSTATE_PROTOCOL,
+			             "client_login_timeout (server down)");
+		else
+			client_fail_noted(c, "client_login_timeout", SQLSTATE_PROTOCOL, "client_login_timeout");
+	}
+}

@@ -1,0 +1,1 @@
+"""A very small Django application, used by test_drivers.py."""

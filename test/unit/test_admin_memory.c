@@ -1,0 +1,150 @@
+/*
+ * Every allocation of the console fails once: the command is refused or the connection ends, nothing is lost, and
+ * other connections go on. This program brings its own base/mem.
+ */
+#include "failing_mem.h"
+
+#include "console_bench.h"
+
+#define CONF                                                                                                           \
+	"[databases]\napp = host=127.0.0.1\nzoo = host=127.0.0.1\n[users]\nann = pool_size=1\n"                        \
+	"[pgbouncer]\nauth_type=trust\n"
+
+static const char *const commands[] = {
+    "show version",
+    "show help",
+    "show config",
+    "show databases",
+    "show pools",
+    "show clients",
+    "show servers",
+    "show users",
+    "show sockets",
+    "show lists",
+    "show mem",
+    "show stats",
+    "show stats_averages",
+    "show totals",
+    "show state",
+    "show workers",
+    "show waits",
+    "show timezone",
+    "nonsense",
+    "set timezone = UTC",
+    "pause",
+    "set a = b",
+    "shutdown wait_for_clients",
+};
+
+static bool is_settled(void *arg)
+{
+	struct bench_client *c = (struct bench_client *)arg;
+
+	return bench_has_answer(c) || c->b->done != NULL;
+}
+
+/* Runs a command in which the n-th allocation fails; false: it did not need so many. */
+static bool command_survives(const char *sql, size_t n)
+{
+	struct bench b;
+	struct bench_client *c, *other;
+	struct entry entry;
+	struct client waiting;
+	bool failed;
+
+	bench_begin(&b, CONF, NULL);
+	assert_int_equal(registry_enter(b.office->registry, b.conf, "app", "ann", 0, &entry), ENTERED);
+	bench_waiting_client(&b, &waiting, &entry, 9);
+	c = bench_connect(&b, CONSOLE_ADMIN);
+	other = bench_connect(&b, CONSOLE_ADMIN);
+	str_add(&c->got, "", 0);
+	bench_query(c, sql);
+	mem_until_failure = n;
+	run_turns(b.loop, 6);
+	failed = mem_until_failure == 1;
+	mem_until_failure = 0;
+	assert_true(run_until(b.loop, is_settled, c));
+	if (b.done != NULL)
+		bench_reply_ok(&b);
+	run_turns(b.loop, 3);
+	assert_string_equal(bench_ask(other, "show version"), "T(version:t) D(PgBouncer 1.26.1) C(SHOW) Z");
+	bench_disconnect(c);
+	bench_disconnect(other);
+	bench_waiting_client_leaves(&waiting);
+	bench_finish(&b);
+	assert_int_equal(mem_blocks, 0);
+	return failed;
+}
+
+static void every_allocation_of_a_command_may_fail(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		size_t n = 1;
+
+		while (command_survives(commands[i], n))
+			n++;
+		assert_true(n > 1);
+	}
+}
+
+static void every_allocation_of_a_welcome_may_fail(void **state)
+{
+	bool failed = true;
+
+	(void)state;
+	for (size_t n = 1; failed; n++) {
+		struct console_guest *g;
+		struct bench b;
+		int fd[2];
+		static const struct peer nobody = {.family = 1};
+
+		bench_begin(&b, CONF, NULL);
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+		g = mem_new(struct console_guest);
+		assert_non_null(g);
+		g->stream = stream_adopt(fd[0], &nobody);
+		g->user = mem_copy_str("admin");
+		assert_true(g->stream != NULL && g->user != NULL);
+		mem_until_failure = n;
+		console_welcome(b.console, g);
+		run_turns(b.loop, 3);
+		failed = mem_until_failure == 1;
+		mem_until_failure = 0;
+		close(fd[1]);
+		bench_finish(&b);
+		assert_int_equal(mem_blocks, 0);
+	}
+}
+
+static void every_allocation_of_a_period_may_fail(void **state)
+{
+	bool failed = true;
+
+	(void)state;
+	for (size_t n = 1; failed; n++) {
+		struct entry entry;
+		struct bench b;
+
+		bench_begin(&b, CONF, NULL);
+		assert_int_equal(registry_enter(b.office->registry, b.conf, "app", "ann", 0, &entry), ENTERED);
+		mem_until_failure = n;
+		console_stats_period(b.console);
+		run_turns(b.loop, 8);
+		failed = mem_until_failure == 1;
+		mem_until_failure = 0;
+		bench_finish(&b);
+		assert_int_equal(mem_blocks, 0);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(every_allocation_of_a_command_may_fail),
+	    cmocka_unit_test(every_allocation_of_a_welcome_may_fail),
+	    cmocka_unit_test(every_allocation_of_a_period_may_fail),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

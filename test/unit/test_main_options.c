@@ -1,0 +1,239 @@
+/* The command line: what is accepted, what is refused and with which words. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka needs those first */
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "main/options.h"
+
+#define MAX_ARGUMENTS 8
+
+struct outcome {
+	enum options_result result;
+	struct options o;
+	struct str why;
+};
+
+/* The arguments end with NULL; the program's name is added. */
+static struct outcome parse(const char *const *arguments)
+{
+	char *argv[MAX_ARGUMENTS + 1];
+	char program[] = "pgweir";
+	struct outcome out;
+	int argc = 1;
+
+	argv[0] = program;
+	for (; arguments[argc - 1] != NULL; argc++)
+		argv[argc] = (char *)(uintptr_t)arguments[argc - 1];
+	str_init(&out.why, 4096);
+	out.result = options_parse(&out.o, argc, argv, &out.why);
+	return out;
+}
+
+#define PARSE(...) parse((const char *const[]){__VA_ARGS__, NULL})
+
+static void all_forms_of_an_option_mean_the_same(void **state)
+{
+	struct outcome forms[] = {
+	    PARSE("-d", "-q", "-v", "-v", "-u", "nobody", "x.ini"),
+	    PARSE("-dqvv", "-unobody", "x.ini"),
+	    PARSE("x.ini", "-dqvvu", "nobody"),
+	    PARSE("--daemon", "--quiet", "--verbose", "--verbose", "--user=nobody", "x.ini"),
+	    PARSE("--d", "--q", "--verb", "--verb", "--us", "nobody", "x.ini"),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		assert_int_equal(forms[i].result, OPTIONS_RUN);
+		assert_true(forms[i].o.daemon);
+		assert_true(forms[i].o.quiet);
+		assert_int_equal(forms[i].o.verbose, 2);
+		assert_string_equal(forms[i].o.user, "nobody");
+		assert_string_equal(forms[i].o.source, "x.ini");
+		assert_int_equal(forms[i].why.len, 0);
+	}
+}
+
+static void nothing_is_set_that_was_not_asked_for(void **state)
+{
+	struct outcome out = PARSE("x.ini");
+
+	(void)state;
+	assert_int_equal(out.result, OPTIONS_RUN);
+	assert_false(out.o.daemon);
+	assert_false(out.o.quiet);
+	assert_int_equal(out.o.verbose, 0);
+	assert_null(out.o.user);
+}
+
+static void version_and_help_need_no_file(void **state)
+{
+	(void)state;
+	assert_int_equal(PARSE("-V").result, OPTIONS_VERSION);
+	assert_int_equal(PARSE("--version").result, OPTIONS_VERSION);
+	assert_int_equal(PARSE("-h").result, OPTIONS_HELP);
+	assert_int_equal(PARSE("--help", "a", "b").result, OPTIONS_HELP);
+}
+
+static void options_end_at_two_dashes(void **state)
+{
+	struct outcome out = PARSE("-q", "--", "-d");
+
+	(void)state;
+	assert_int_equal(out.result, OPTIONS_RUN);
+	assert_false(out.o.daemon);
+	assert_string_equal(out.o.source, "-d");
+}
+
+static void a_wrong_command_line_is_named_with_what_to_do(void **state)
+{
+	static const struct {
+		const char *arguments[4];
+		const char *why;
+	} cases[] = {
+	    {{NULL}, "no configuration file specified"},
+	    {{"a", "b", NULL}, "no configuration file specified"},
+	    {{"-d", NULL}, "no configuration file specified"},
+	    {{"--nope", "x.ini", NULL}, "unrecognized option '--nope'"},
+	    {{"--nope=3", "x.ini", NULL}, "unrecognized option '--nope'"},
+	    {{"-R", "x.ini", NULL}, "invalid option -- 'R'"},
+	    {{"-dx", "x.ini", NULL}, "invalid option -- 'x'"},
+	    {{"x.ini", "-u", NULL}, "option requires an argument -- 'u'"},
+	    {{"x.ini", "--user", NULL}, "option '--user' requires an argument"},
+	    {{"--daemon=1", "x.ini", NULL}, "option '--daemon' doesn't allow an argument"},
+	    {{"--ver", "x.ini", NULL}, "option '--ver' is ambiguous"},
+	};
+	char text[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct outcome out = parse(cases[i].arguments);
+
+		snprintf(text, sizeof(text), "pgweir: %s\nTry \"pgweir --help\" for more information.\n", cases[i].why);
+		assert_int_equal(out.result, OPTIONS_WRONG);
+		assert_string_equal(str_text(&out.why), text);
+		str_fini(&out.why);
+	}
+}
+
+static void check_is_a_command_with_its_own_options(void **state)
+{
+	struct outcome forms[] = {
+	    PARSE("check", "-jq", "-d", "app", "-u", "nobody", "x.ini"),
+	    PARSE("check", "x.ini", "--json", "--quick", "--database=app", "--user=nobody"),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		assert_int_equal(forms[i].result, OPTIONS_RUN);
+		assert_int_equal(forms[i].o.command, COMMAND_CHECK);
+		assert_true(forms[i].o.json);
+		assert_true(forms[i].o.quick);
+		assert_false(forms[i].o.daemon);
+		assert_string_equal(forms[i].o.database, "app");
+		assert_string_equal(forms[i].o.user, "nobody");
+		assert_string_equal(forms[i].o.source, "x.ini");
+	}
+	assert_int_equal(PARSE("check", "--help").result, OPTIONS_HELP);
+	/* only as the first word, so that a file may have that name */
+	assert_int_equal(PARSE("-q", "check").o.command, COMMAND_SERVE);
+	assert_string_equal(PARSE("-q", "check").o.source, "check");
+	assert_string_equal(PARSE("check", "check").o.source, "check");
+}
+
+static void a_wrong_check_names_the_commands_own_help(void **state)
+{
+	static const struct {
+		const char *arguments[4];
+		const char *why;
+	} cases[] = {
+	    {{"check", NULL}, "no configuration file specified"},
+	    {{"check", "a", "b", NULL}, "no configuration file specified"},
+	    {{"check", "--daemon", "a", NULL}, "unrecognized option '--daemon'"},
+	    {{"check", "-V", "a", NULL}, "invalid option -- 'V'"},
+	};
+	char text[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct outcome out = parse(cases[i].arguments);
+
+		snprintf(text, sizeof(text), "pgweir: %s\nTry \"pgweir check --help\" for more information.\n",
+		         cases[i].why);
+		assert_int_equal(out.result, OPTIONS_WRONG);
+		assert_int_equal(out.o.command, COMMAND_CHECK);
+		assert_string_equal(str_text(&out.why), text);
+		str_fini(&out.why);
+	}
+}
+
+static void help_fits_a_screen_of(enum command command, const char *const *parts)
+{
+	struct options o;
+	struct str text;
+	size_t lines = 0;
+
+	memset(&o, 0, sizeof(o));
+	o.program = "pgweir";
+	o.command = command;
+	str_init(&text, 65536);
+	options_help(&o, &text);
+	for (const char *p = str_text(&text); *p != '\0'; lines++) {
+		size_t len = strcspn(p, "\n");
+
+		assert_true(len <= 80);
+		p += len + (p[len] == '\n');
+	}
+	assert_true(lines > 10 && lines < 24);
+	for (; *parts != NULL; parts++)
+		assert_non_null(strstr(str_text(&text), *parts));
+	str_fini(&text);
+}
+
+static void help_fits_a_screen(void **state)
+{
+	static const char *const serve[] = {"  -u, --user=USERNAME  assume identity of USERNAME\n", "postgres://",
+	                                    "pgweir check CONFIG_FILE | URL", NULL};
+	static const char *const check[] = {"  -q, --quick          only", "Exit status: 0", NULL};
+
+	(void)state;
+	help_fits_a_screen_of(COMMAND_SERVE, serve);
+	help_fits_a_screen_of(COMMAND_CHECK, check);
+}
+
+static void version_begins_as_pgbouncer_and_ends_as_pgweir(void **state)
+{
+	static const char first[] = "PgBouncer 1.26.1\nlibevent 2.", last[] = "\n(pgweir " PACKAGE_VERSION ")\n";
+	struct str text;
+
+	(void)state;
+	str_init(&text, 65536);
+	options_version(&text);
+	assert_true(text.len > sizeof(first) + sizeof(last));
+	assert_memory_equal(str_text(&text), first, sizeof(first) - 1);
+	assert_string_equal(str_text(&text) + text.len - (sizeof(last) - 1), last);
+	assert_non_null(strstr(str_text(&text), "\nadns: "));
+	assert_non_null(strstr(str_text(&text), "\ntls: OpenSSL "));
+	str_fini(&text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(all_forms_of_an_option_mean_the_same),
+	    cmocka_unit_test(nothing_is_set_that_was_not_asked_for),
+	    cmocka_unit_test(version_and_help_need_no_file),
+	    cmocka_unit_test(options_end_at_two_dashes),
+	    cmocka_unit_test(a_wrong_command_line_is_named_with_what_to_do),
+	    cmocka_unit_test(check_is_a_command_with_its_own_options),
+	    cmocka_unit_test(a_wrong_check_names_the_commands_own_help),
+	    cmocka_unit_test(help_fits_a_screen),
+	    cmocka_unit_test(version_begins_as_pgbouncer_and_ends_as_pgweir),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

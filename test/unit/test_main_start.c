@@ -1,0 +1,301 @@
+/* Tests of src/main/start.c: each step alone, and what it says. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka needs those first */
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "main/start.h"
+#include "os/socket.h"
+
+static char said[2000]; /* by the log, all records */
+
+struct world {
+	struct log *log;
+	struct settings settings;
+	struct options options;
+	char directory[64], socket[96], lock[112], file[96];
+};
+
+static void listen_to_the_log(enum log_level level, const char *text)
+{
+	size_t len = strlen(said);
+
+	(void)level;
+	snprintf(said + len, sizeof(said) - len, "%s\n", text);
+}
+
+static int set_up(void **state)
+{
+	struct world *w = (struct world *)calloc(1, sizeof(*w));
+
+	assert_non_null(w);
+	w->log = log_new();
+	assert_non_null(w->log);
+	log_set_stderr(w->log, false);
+	log_set_sink(w->log, listen_to_the_log);
+	said[0] = '\0';
+	snprintf(w->directory, sizeof(w->directory), "/tmp/pgweir-start-XXXXXX");
+	assert_non_null(mkdtemp(w->directory));
+	snprintf(w->socket, sizeof(w->socket), "%s/.s.PGSQL.6432", w->directory);
+	snprintf(w->lock, sizeof(w->lock), "%s.lock", w->socket);
+	snprintf(w->file, sizeof(w->file), "%s/file", w->directory);
+	w->settings.listen_port = 6432;
+	w->settings.unix_socket_dir = w->directory;
+	w->options.source = w->file;
+	*state = w;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct world *w = (struct world *)*state;
+
+	log_free(w->log);
+	unlink(w->socket);
+	unlink(w->lock);
+	unlink(w->file);
+	assert_int_equal(rmdir(w->directory), 0);
+	free(w);
+	return 0;
+}
+
+static void put_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void assert_said(const char *what)
+{
+	if (strstr(said, what) == NULL)
+		fail_msg("\"%s\" is not in \"%s\"", what, said);
+}
+
+static void a_good_file_is_loaded_without_a_word(void **state)
+{
+	struct world *w = (struct world *)*state;
+	struct config *c;
+
+	put_file(w->file, "[databases]\napp = host=127.0.0.1\n[pgbouncer]\nauth_type = any\nlisten_port = 7000\n");
+	c = start_load(&w->options, w->log);
+	assert_non_null(c);
+	assert_int_equal(c->settings.listen_port, 7000);
+	assert_string_equal(said, "");
+	config_unref(c);
+}
+
+static void a_file_that_cannot_be_loaded_is_named(void **state)
+{
+	struct world *w = (struct world *)*state;
+
+	assert_null(start_load(&w->options, w->log));
+	assert_said(w->file);
+	assert_said("cannot load config file\n");
+	said[0] = '\0';
+	put_file(w->file, "[pgbouncer]\nlisten_port = many\n");
+	assert_null(start_load(&w->options, w->log));
+	assert_said("listen_port");
+	assert_said("cannot load config file\n");
+}
+
+static void a_url_is_used_in_place_of_a_file(void **state)
+{
+	struct world *w = (struct world *)*state;
+	struct config *c;
+
+	w->options.source = "postgres://ann:hidden@127.0.0.1:5433/app";
+	c = start_load(&w->options, w->log);
+	assert_string_equal(said, "");
+	assert_non_null(c);
+	config_unref(c);
+	w->options.source = "postgres://ann:hidden@127.0.0.1:notaport/app";
+	assert_null(start_load(&w->options, w->log));
+	assert_said("cannot use the URL\n");
+	assert_null(strstr(said, "hidden"));
+}
+
+static void a_user_who_does_not_exist_is_named(void **state)
+{
+	struct world *w = (struct world *)*state;
+	char setting[] = "no such user in settings";
+
+	w->settings.user = setting;
+	assert_false(start_user(&w->options, &w->settings, w->log));
+	assert_string_equal(said, "could not find user 'no such user in settings' to switch to\n");
+	said[0] = '\0';
+	/* -u goes before it */
+	w->options.user = "no such user at all";
+	assert_false(start_user(&w->options, &w->settings, w->log));
+	assert_string_equal(said, "could not find user 'no such user at all' to switch to\n");
+}
+
+static void root_does_not_serve_and_everybody_else_may(void **state)
+{
+	struct world *w = (struct world *)*state;
+
+	assert_int_equal(start_user(&w->options, &w->settings, w->log), geteuid() != 0);
+	if (geteuid() == 0)
+		assert_said("should not run as root");
+	else
+		assert_string_equal(said, "");
+}
+
+static void going_into_the_background_needs_a_pidfile(void **state)
+{
+	struct world *w = (struct world *)*state;
+	char empty[] = "";
+
+	assert_true(start_may_detach(&w->options, &w->settings, w->log));
+	assert_string_equal(said, "");
+	w->options.daemon = true;
+	assert_false(start_may_detach(&w->options, &w->settings, w->log));
+	assert_string_equal(said, "daemon needs pidfile configured\n");
+	w->settings.pidfile = empty;
+	assert_false(start_may_detach(&w->options, &w->settings, w->log));
+	w->settings.pidfile = w->file;
+	assert_true(start_may_detach(&w->options, &w->settings, w->log));
+}
+
+static void an_empty_directory_is_ours_alone(void **state)
+{
+	struct world *w = (struct world *)*state;
+	char empty[] = "";
+
+	w->settings.pidfile = w->file;
+	assert_true(start_alone(&w->settings, w->log));
+	w->settings.unix_socket_dir = NULL;
+	w->settings.pidfile = NULL;
+	assert_true(start_alone(&w->settings, w->log));
+	w->settings.unix_socket_dir = w->settings.pidfile = empty;
+	assert_true(start_alone(&w->settings, w->log));
+	assert_string_equal(said, "");
+}
+
+static void a_socket_counts_as_long_as_somebody_listens(void **state)
+{
+	struct world *w = (struct world *)*state;
+	struct address a;
+	int fd;
+
+	assert_true(address_from_text(&a, w->socket, 0));
+	fd = socket_listen(&a, 5, 0777, false);
+	assert_true(fd >= 0);
+	assert_false(start_alone(&w->settings, w->log));
+	assert_string_equal(said, "unix socket is in use, cannot continue\n");
+	said[0] = '\0';
+	w->settings.listen_port = 6433; /* not that one */
+	assert_true(start_alone(&w->settings, w->log));
+	w->settings.listen_port = 6432;
+	socket_close(fd);
+	assert_int_equal(access(w->socket, F_OK), 0); /* left behind */
+	assert_true(start_alone(&w->settings, w->log));
+	assert_string_equal(said, "");
+}
+
+static void a_servers_lock_file_counts_as_in_use(void **state)
+{
+	struct world *w = (struct world *)*state;
+
+	put_file(w->lock, "");
+	assert_false(start_alone(&w->settings, w->log));
+	assert_string_equal(said, "unix port 6432 is in use\n");
+}
+
+static void the_pidfile_is_written_once_and_then_in_the_way(void **state)
+{
+	struct world *w = (struct world *)*state;
+	char text[32] = "", expected[32];
+	FILE *f;
+
+	assert_true(start_pidfile(&w->settings, w->log)); /* none configured */
+	w->settings.pidfile = w->file;
+	assert_true(start_pidfile(&w->settings, w->log));
+	assert_string_equal(said, "");
+	f = fopen(w->file, "r");
+	assert_non_null(f);
+	assert_non_null(fgets(text, sizeof(text), f));
+	fclose(f);
+	snprintf(expected, sizeof(expected), "%ld\n", (long)getpid());
+	assert_string_equal(text, expected);
+	assert_false(start_alone(&w->settings, w->log));
+	assert_said("exists, another instance running?");
+	said[0] = '\0';
+	assert_false(start_pidfile(&w->settings, w->log));
+	assert_said("could not open pidfile");
+	assert_said(w->file);
+}
+
+static void a_dead_processs_pidfile_is_removed(void **state)
+{
+	struct world *w = (struct world *)*state;
+	pid_t pid = fork();
+	char text[32];
+
+	if (pid == 0)
+		_exit(0);
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	snprintf(text, sizeof(text), "%ld\n", (long)pid);
+	put_file(w->file, text);
+	w->settings.pidfile = w->file;
+	assert_true(start_alone(&w->settings, w->log));
+	assert_string_equal(said, "stale pidfile, removing\n");
+	assert_int_equal(access(w->file, F_OK), -1);
+}
+
+static void a_pidfile_that_cannot_be_read_ends_the_start(void **state)
+{
+	struct world *w = (struct world *)*state;
+
+	w->settings.pidfile = w->directory;
+	assert_false(start_alone(&w->settings, w->log));
+	assert_said("could not check pidfile: ");
+}
+
+static void the_line_of_a_start_names_version_and_libraries(void **state)
+{
+	struct world *w = (struct world *)*state;
+
+	start_say_up(w->log, "a method");
+	assert_int_equal(strncmp(said, "process up: PgBouncer ", 22), 0);
+	assert_said(", libevent ");
+#ifdef HAVE_CARES
+	assert_said(" (a method), adns: c-ares ");
+#else
+	assert_said(" (a method), adns: libc");
+#endif
+	assert_said(", tls: OpenSSL ");
+}
+
+#define STEP(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    STEP(a_good_file_is_loaded_without_a_word),
+	    STEP(a_file_that_cannot_be_loaded_is_named),
+	    STEP(a_url_is_used_in_place_of_a_file),
+	    STEP(a_user_who_does_not_exist_is_named),
+	    STEP(root_does_not_serve_and_everybody_else_may),
+	    STEP(going_into_the_background_needs_a_pidfile),
+	    STEP(an_empty_directory_is_ours_alone),
+	    STEP(a_socket_counts_as_long_as_somebody_listens),
+	    STEP(a_servers_lock_file_counts_as_in_use),
+	    STEP(the_pidfile_is_written_once_and_then_in_the_way),
+	    STEP(a_dead_processs_pidfile_is_removed),
+	    STEP(a_pidfile_that_cannot_be_read_ends_the_start),
+	    STEP(the_line_of_a_start_names_version_and_libraries),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,175 @@
+/* Tests of src/os/posix/address.c; the plain forms are in test_os_socket.c. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka needs those first */
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "os/socket.h"
+
+static struct address address_of(const char *text, uint16_t port)
+{
+	struct address a;
+
+	assert_true(address_from_text(&a, text, port));
+	return a;
+}
+
+static void bytes_and_port_are_where_the_system_wants_them(void **state)
+{
+	static const unsigned char v6[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 7};
+	struct address a = address_of("10.1.2.3", 5432);
+
+	(void)state;
+	assert_int_equal(a.len, sizeof(struct sockaddr_in));
+	assert_int_equal(a.u.v4.sin_family, AF_INET);
+	assert_int_equal(a.u.v4.sin_port, htons(5432));
+	assert_int_equal(a.u.v4.sin_addr.s_addr, htonl(0x0a010203));
+	a = address_of("2001:db8::7", 6432);
+	assert_int_equal(a.len, sizeof(struct sockaddr_in6));
+	assert_int_equal(a.u.v6.sin6_family, AF_INET6);
+	assert_int_equal(a.u.v6.sin6_port, htons(6432));
+	assert_memory_equal(&a.u.v6.sin6_addr, v6, sizeof(v6));
+	assert_int_equal(a.u.v6.sin6_scope_id, 0);
+}
+
+static void paths_are_terminated_and_abstract_names_are_not(void **state)
+{
+	const size_t before = offsetof(struct sockaddr_un, sun_path);
+	struct address a = address_of("/ab", 5432);
+
+	(void)state;
+	assert_int_equal(a.u.local.sun_family, AF_UNIX);
+	assert_int_equal(a.len, before + 4);
+	assert_string_equal(a.u.local.sun_path, "/ab");
+	a = address_of("@ab", 5432);
+	assert_int_equal(a.u.local.sun_family, AF_UNIX);
+	assert_int_equal(a.len, before + 3);
+	assert_memory_equal(a.u.local.sun_path, "\0ab", 3);
+}
+
+static void scopes_are_numbers_and_names_of_interfaces(void **state)
+{
+	struct if_nameindex *interfaces = if_nameindex();
+	struct address a = address_of("fe80::1%4000000001", 1);
+
+	(void)state;
+	assert_true(a.u.v6.sin6_scope_id == 4000000001u);
+	assert_non_null(interfaces);
+	for (const struct if_nameindex *i = interfaces; i->if_index != 0; i++) {
+		char text[64];
+
+		assert_in_range(snprintf(text, sizeof(text), "fe80::1%%%s", i->if_name), 9, sizeof(text) - 1);
+		a = address_of(text, 1);
+		assert_int_equal(a.u.v6.sin6_scope_id, i->if_index);
+	}
+	if_freenameindex(interfaces);
+}
+
+static void scopes_that_are_neither_are_refused(void **state)
+{
+	static const char *const bad[] = {"fe80::1%",   "fe80::1%0",          "fe80::1%-1", "fe80::1%4000000001x",
+	                                  "10.0.0.5%1", "fe80::1%4294967296", "%1",         "fe80::1%4000000001%1"};
+	struct address a = {.len = 77};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(address_from_text(&a, bad[i], 1));
+	assert_int_equal(a.len, 77);
+}
+
+static void the_same_address_in_another_scope_is_another(void **state)
+{
+	struct address a = address_of("fe80::1%4000000001", 1), b = address_of("fe80::1%4000000002", 1);
+
+	(void)state;
+	assert_false(address_same(&a, &b));
+	b = address_of("fe80:0::1%4000000001", 1);
+	assert_true(address_same(&a, &b));
+}
+
+static void texts_too_long_for_an_address_are_refused(void **state)
+{
+	char text[300];
+	struct address a;
+
+	(void)state;
+	memset(text, '1', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	assert_false(address_from_text(&a, text, 1));
+	text[1] = ':';
+	text[2] = ':';
+	assert_false(address_from_text(&a, text, 1));
+}
+
+static void the_longest_address_fits_the_promised_room(void **state)
+{
+	const char *longest = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff";
+	struct address a = address_of(longest, 65535);
+	struct peer p = peer_of_address(&a);
+	char text[64];
+
+	(void)state;
+	assert_string_equal(address_text(&a, text, sizeof(text)), longest);
+	text[0] = '\0';
+	assert_string_equal(peer_text(&p, text, sizeof(text)), longest);
+	assert_int_equal(p.port, 65535);
+}
+
+static void no_address_has_no_port_and_is_nobody(void **state)
+{
+	struct address none = {0};
+	struct peer p = peer_of_address(&none);
+
+	(void)state;
+	/* what lies behind a length of 0 is nothing */
+	none.u.any.sa_family = AF_UNIX;
+	assert_int_equal(address_port(&none), 0);
+	assert_false(address_is_unix(&none));
+	assert_int_equal(p.family, 0);
+	assert_int_equal(p.port, 0);
+	assert_int_equal(peer_pid(&p), 0);
+	assert_int_equal(peer_uid(&p), -1);
+}
+
+static void a_peers_process_and_user_are_known_on_unix_sockets_only(void **state)
+{
+	static const int32_t pid = 4711;
+	static const uint32_t uid = 3000000000u;
+	struct address a = address_of("/tmp/.s.PGSQL.5432", 0);
+	struct peer p = peer_of_address(&a);
+
+	(void)state;
+	assert_int_equal(p.family, 1);
+	assert_int_equal(peer_pid(&p), 0);
+	assert_int_equal(peer_uid(&p), -1);
+	memcpy(p.bytes, &pid, 4);
+	memcpy(p.bytes + 4, &uid, 4);
+	assert_int_equal(peer_pid(&p), 4711);
+	assert_true(peer_uid(&p) == 3000000000);
+	p.family = 6;
+	assert_int_equal(peer_pid(&p), 0);
+	assert_int_equal(peer_uid(&p), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(bytes_and_port_are_where_the_system_wants_them),
+	    cmocka_unit_test(paths_are_terminated_and_abstract_names_are_not),
+	    cmocka_unit_test(scopes_are_numbers_and_names_of_interfaces),
+	    cmocka_unit_test(scopes_that_are_neither_are_refused),
+	    cmocka_unit_test(the_same_address_in_another_scope_is_another),
+	    cmocka_unit_test(texts_too_long_for_an_address_are_refused),
+	    cmocka_unit_test(the_longest_address_fits_the_promised_room),
+	    cmocka_unit_test(no_address_has_no_port_and_is_nobody),
+	    cmocka_unit_test(a_peers_process_and_user_are_known_on_unix_sockets_only),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,644 @@
+/*
+ * Prepared statements across servers, against a model of PostgreSQL's: what a client reads through the pooler is what
+ * it would read directly, however bytes are cut and answers come late, and a server never keeps more than it may.
+ */
+#include "worker/prepared.h"
+
+#include "worker_scene.h"
+
+#define NAMES_MAX 64
+#define ROUNDS 1500
+#define GLOBALS "auth_type=trust\npool_mode=transaction\n"
+
+/* ---- PostgreSQL, as far as it matters here ---- */
+
+struct model {
+	struct {
+		char name[64], sql[64];
+	} st[NAMES_MAX];
+	int n, most;
+	char portal[64]; /* its statement's text; "": there is none */
+	bool skips;
+	char status; /* of ReadyForQuery */
+	size_t read; /* of what was said to it */
+	struct str out;
+};
+
+static void model_init(struct model *m)
+{
+	memset(m, 0, sizeof(*m));
+	m->status = 'I';
+	str_init(&m->out, 1u << 20);
+}
+
+static int model_find(const struct model *m, const char *name)
+{
+	for (int i = 0; i < m->n; i++)
+		if (strcmp(m->st[i].name, name) == 0)
+			return i;
+	return -1;
+}
+
+static void model_error(struct model *m, const char *code)
+{
+	struct words words = {"ERROR", code, "no", NULL, NULL};
+
+	message_error(&m->out, &words);
+	m->skips = true;
+	if (m->status == 'T')
+		m->status = 'E';
+}
+
+/* In a failed transaction. */
+static bool model_refuses(struct model *m)
+{
+	if (m->status != 'E')
+		return false;
+	model_error(m, "25P02");
+	return true;
+}
+
+static void model_remove(struct model *m, int i)
+{
+	if (i >= 0)
+		m->st[i] = m->st[--m->n];
+}
+
+static void model_parse(struct model *m, const char *name, const char *sql)
+{
+	if (model_refuses(m))
+		return;
+	if (strstr(sql, "wrong") != NULL) {
+		model_error(m, "42601");
+	} else if (*name != '\0' && model_find(m, name) >= 0) {
+		model_error(m, "42P05");
+	} else {
+		model_remove(m, model_find(m, name));
+		assert_true(m->n < NAMES_MAX);
+		snprintf(m->st[m->n].name, sizeof(m->st[0].name), "%s", name);
+		snprintf(m->st[m->n++].sql, sizeof(m->st[0].sql), "%s", sql);
+		message_bare(&m->out, '1');
+	}
+	m->most = m->n > m->most ? m->n : m->most;
+}
+
+static void model_bind(struct model *m, const char *name)
+{
+	int i = model_find(m, name);
+
+	if (i < 0) {
+		model_error(m, "26000");
+		return;
+	}
+	if (model_refuses(m))
+		return;
+	snprintf(m->portal, sizeof(m->portal), "%s", m->st[i].sql);
+	message_bare(&m->out, '2');
+}
+
+static void model_describe(struct model *m, const char *name)
+{
+	size_t at;
+
+	if (model_find(m, name) < 0) {
+		model_error(m, "26000");
+		return;
+	}
+	if (model_refuses(m))
+		return;
+	at = message_begin(&m->out, 't');
+	message_i16(&m->out, 0);
+	message_end(&m->out, at);
+	message_bare(&m->out, 'n');
+}
+
+static void model_execute(struct model *m)
+{
+	const char *row[] = {m->portal};
+
+	if (model_refuses(m))
+		return;
+	if (m->portal[0] == '\0' || strstr(m->portal, "fails") != NULL) {
+		model_error(m, "22012");
+		return;
+	}
+	message_data_row(&m->out, row, 1);
+	message_command_complete(&m->out, "SELECT 1");
+}
+
+static void model_query(struct model *m, const char *sql)
+{
+	if (strcmp(sql, "ROLLBACK") == 0)
+		m->status = 'I';
+	if (model_refuses(m)) {
+		m->skips = false;
+		message_ready(&m->out, m->status);
+		return;
+	}
+	if (strncmp(sql, "SET", 3) == 0)
+		message_parameter_status(&m->out, "application_name", "test");
+	if (strcmp(sql, "DEALLOCATE ALL") == 0)
+		m->n = 0;
+	if (strcmp(sql, "BEGIN") == 0)
+		m->status = 'T';
+	message_command_complete(&m->out, strncmp(sql, "SET", 3) == 0 ? "SET" : sql);
+	message_ready(&m->out, m->status);
+}
+
+static void model_take(struct model *m, char type, const char *body, size_t len)
+{
+	struct reader r;
+
+	reader_init(&r, body, len);
+	if (type == 'S') {
+		m->skips = false;
+		m->portal[0] = '\0';
+		message_ready(&m->out, m->status);
+	} else if (!m->skips && type == 'P') {
+		const char *name = reader_cstring(&r).data;
+
+		model_parse(m, name, reader_cstring(&r).data);
+	} else if (!m->skips && type == 'B') {
+		(void)reader_cstring(&r);
+		model_bind(m, reader_cstring(&r).data);
+	} else if (!m->skips && type == 'D') {
+		model_describe(m, body + 1);
+	} else if (!m->skips && type == 'C') {
+		model_remove(m, model_find(m, body + 1));
+		message_bare(&m->out, '3');
+	} else if (!m->skips && type == 'E') {
+		model_execute(m);
+	} else if (!m->skips && type == 'Q') {
+		model_query(m, body);
+	}
+	assert_false(r.failed);
+}
+
+/* All whole messages that it has not seen. */
+static void model_read(struct model *m, const struct str *said)
+{
+	while (said->len - m->read >= 5) {
+		const char *at = str_text(said) + m->read;
+		struct reader r;
+		size_t total;
+
+		reader_init(&r, at + 1, 4);
+		total = reader_u32(&r) + 1u;
+		if (said->len - m->read < total)
+			break;
+		model_take(m, *at, at + 5, total - 5);
+		m->read += total;
+	}
+}
+
+/* ---- what clients say ---- */
+
+static void say_parse(struct str *out, const char *name, const char *sql)
+{
+	size_t at = message_begin(out, 'P');
+
+	message_cstring(out, name);
+	message_cstring(out, sql);
+	message_i16(out, 1);
+	message_i32(out, 23);
+	message_end(out, at);
+}
+
+static void say_bind(struct str *out, const char *name)
+{
+	size_t at = message_begin(out, 'B');
+
+	message_cstring(out, "");
+	message_cstring(out, name);
+	message_bytes(out, "\0\0\0\1\0\0\0\1x\0\0", 11);
+	message_end(out, at);
+}
+
+static void say_of(struct str *out, char type, const char *name)
+{
+	size_t at = message_begin(out, type);
+
+	message_u8(out, 'S');
+	message_cstring(out, name);
+	message_end(out, at);
+}
+
+static void say_execute(struct str *out)
+{
+	size_t at = message_begin(out, 'E');
+
+	message_cstring(out, "");
+	message_i32(out, 0);
+	message_end(out, at);
+}
+
+/* ---- stories: types, rows and codes ---- */
+
+static void tell(struct str *story, const struct str *got)
+{
+	const char *at = str_text(got), *end = at + got->len;
+
+	while (end - at >= 5) {
+		struct report report;
+		struct reader r;
+		size_t total;
+
+		reader_init(&r, at + 1, 4);
+		total = reader_u32(&r) + 1u;
+		if ((size_t)(end - at) < total)
+			break;
+		str_add_char(story, *at);
+		if (*at == 'E' && report_parse(&report, at + 5, total - 5))
+			str_printf(story, "(%s)", report.sqlstate.data);
+		else if (*at == 'D')
+			str_printf(story, "(%.*s)", (int)(total - 11), at + 11);
+		at += total;
+	}
+	if (at < end)
+		str_add_str(story, "…");
+}
+
+/* ---- a client, the pooler, a server ---- */
+
+struct scene {
+	struct bench b;
+	struct side *c, *s;
+	struct model m;
+};
+
+static void scene_answer(struct scene *sc, size_t most)
+{
+	size_t len;
+
+	model_read(&sc->m, &sc->s->got);
+	len = sc->m.out.len < most ? sc->m.out.len : most;
+	if (len > 0)
+		side_write(&sc->b, sc->s, sc->m.out.data, len);
+	str_cut_front(&sc->m.out, len);
+}
+
+static void scene_answer_all(struct scene *sc)
+{
+	do {
+		scene_answer(sc, SIZE_MAX);
+		model_read(&sc->m, &sc->s->got);
+	} while (sc->m.out.len > 0);
+}
+
+static void scene_init(struct scene *sc, const char *globals)
+{
+	bench_init(&sc->b, globals);
+	model_init(&sc->m);
+	sc->c = scene_login(&sc->b, &sc->s);
+	sc->m.read = sc->s->got.len;
+	scene_query(&sc->b, sc->c, "SELECT 1");
+	scene_answer_all(sc);
+	str_clear(&sc->c->got);
+}
+
+static void scene_fini(struct scene *sc)
+{
+	bench_fini(&sc->b);
+	str_fini(&sc->m.out);
+}
+
+/* What it would read directly. */
+static void direct_story(struct model *m, const struct str *said, struct str *story)
+{
+	m->read = 0;
+	model_read(m, said);
+	tell(story, &m->out);
+	str_clear(&m->out);
+}
+
+/* All at once, with both sides cut at these bytes; answered to the end. */
+static void check_said(struct scene *sc, struct model *direct, const struct str *said, size_t cut, size_t answer_cut)
+{
+	struct str story, expected;
+
+	str_init(&story, 1u << 20);
+	str_init(&expected, 1u << 20);
+	str_clear(&sc->c->got);
+	cut = cut < said->len ? cut : said->len;
+	side_write(&sc->b, sc->c, said->data, cut);
+	scene_answer(sc, answer_cut);
+	side_write(&sc->b, sc->c, said->data + cut, said->len - cut);
+	scene_answer(sc, answer_cut);
+	scene_answer_all(sc);
+	direct_story(direct, said, &expected);
+	tell(&story, &sc->c->got);
+	if (strcmp(str_text(&story), str_text(&expected)) != 0)
+		fail_msg("cut at %zu, answers at %zu: %s\ndirectly: %s", cut, answer_cut, str_text(&story),
+		         str_text(&expected));
+	assert_int_equal(only_client(&sc->b)->state, CLIENT_IDLE);
+	str_fini(&story);
+	str_fini(&expected);
+}
+
+/* ---- tests ---- */
+
+static void write_conversation(struct str *out)
+{
+	say_parse(out, "one", "select 1");
+	say_of(out, 'D', "one");
+	say_bind(out, "one");
+	say_execute(out);
+	message_sync(out);
+	say_parse(out, "same", "select 1");
+	say_bind(out, "same");
+	say_execute(out);
+	say_parse(out, "", "unnamed");
+	say_bind(out, "");
+	say_execute(out);
+	say_of(out, 'C', "same");
+	say_parse(out, "wrong", "wrong");
+	say_bind(out, "wrong");
+	say_of(out, 'C', "one");
+	message_sync(out);
+	say_bind(out, "one");
+	say_execute(out);
+	say_parse(out, "one", "select 2");
+	message_sync(out);
+	say_of(out, 'C', "same");
+	say_of(out, 'C', "one");
+	say_bind(out, "one");
+	message_sync(out);
+}
+
+static void conversations_are_the_same_at_every_split(void **state)
+{
+	struct scene sc;
+	struct model direct;
+	struct str said;
+
+	(void)state;
+	str_init(&said, 65536);
+	write_conversation(&said);
+	scene_init(&sc, GLOBALS "max_prepared_statements=2");
+	model_init(&direct);
+	for (size_t cut = 1; cut <= said.len; cut++)
+		check_said(&sc, &direct, &said, cut, SIZE_MAX);
+	for (size_t cut = 1; cut < 200; cut++)
+		check_said(&sc, &direct, &said, said.len / 2, cut);
+	assert_true(sc.m.most <= 3); /* the unnamed one is not counted */
+	scene_fini(&sc);
+	str_fini(&direct.out);
+	str_fini(&said);
+}
+
+static unsigned draw(uint64_t *seed, unsigned below)
+{
+	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
+	return (unsigned)(*seed >> 33) % below;
+}
+
+static void write_random(struct str *out, uint64_t *seed)
+{
+	static const char *const name[] = {"a", "b", "c", "d", "e", ""};
+	static const char *const sql[] = {"1", "2", "3", "4", "5", "wrong", "fails"};
+	unsigned n = 1 + draw(seed, 14);
+
+	for (unsigned i = 0; i < n; i++) {
+		const char *of = name[draw(seed, 6)];
+
+		switch (draw(seed, 9)) {
+		case 0:
+		case 1:
+			say_parse(out, of, sql[draw(seed, 7)]);
+			break;
+		case 2:
+		case 3:
+			say_bind(out, of);
+			break;
+		case 4:
+			say_of(out, 'D', of);
+			break;
+		case 5:
+			say_of(out, 'C', of);
+			break;
+		case 6:
+			say_execute(out);
+			break;
+		case 7:
+			message_sync(out);
+			message_query(out, draw(seed, 3) == 0 ? "ROLLBACK" : "BEGIN");
+			break;
+		default:
+			message_sync(out);
+			break;
+		}
+	}
+	message_sync(out);
+	message_query(out, "ROLLBACK");
+	if (draw(seed, 20) == 0) {
+		str_clear(out);
+		message_query(out, draw(seed, 2) == 0 ? "DEALLOCATE ALL" : "ALTER TABLE");
+	}
+}
+
+static void random_pipelines_are_answered_as_directly(void **state)
+{
+	struct scene sc;
+	struct model direct;
+	struct str said;
+	uint64_t seed = 5;
+
+	(void)state;
+	str_init(&said, 65536);
+	scene_init(&sc, GLOBALS "max_prepared_statements=3");
+	model_init(&direct);
+	for (int i = 0; i < ROUNDS; i++) {
+		size_t cut;
+
+		str_clear(&said);
+		write_random(&said, &seed);
+		cut = draw(&seed, (unsigned)said.len);
+		check_said(&sc, &direct, &said, cut, 1 + draw(&seed, 60));
+		assert_int_equal(prepared_client_count(only_client(&sc.b)), direct.n - (model_find(&direct, "") >= 0));
+		assert_int_equal(only_server(&sc.b)->answers.n, 0);
+		/* an error may have dropped a Close of ours: such copies are known, and closed by the next that
+		 * succeeds */
+		assert_true(sc.m.n - (model_find(&sc.m, "") >= 0) <= (int)prepared_server_count(only_server(&sc.b)));
+	}
+	assert_true(sc.m.most <= 3 + 1 + 2);
+	str_clear(&said);
+	say_of(&said, 'C', "a");
+	say_parse(&said, "a", "1");
+	say_bind(&said, "a");
+	message_sync(&said);
+	check_said(&sc, &direct, &said, said.len, SIZE_MAX);
+	assert_true(prepared_server_count(only_server(&sc.b)) <= 3);
+	scene_fini(&sc);
+	str_fini(&direct.out);
+	str_fini(&said);
+}
+
+static void a_statement_larger_than_the_buffer_is_collected(void **state)
+{
+	enum { LARGE = 300000 };
+	char *sql = (char *)mem_alloc(LARGE);
+	struct scene sc;
+	struct model direct;
+	struct str said;
+
+	(void)state;
+	assert_non_null(sql);
+	memset(sql, 'x', LARGE - 1);
+	str_init(&said, 4 * LARGE);
+	scene_init(&sc, GLOBALS);
+	model_init(&direct);
+	say_parse(&said, "large", sql);
+	say_parse(&said, "small", "1");
+	say_parse(&said, "again", sql);
+	say_bind(&said, "large");
+	message_sync(&said);
+	sql[1000] = '\0'; /* a Parse with bytes behind its end is PostgreSQL's to judge; this one is small */
+	say_bind(&said, "small");
+	message_sync(&said);
+	check_said(&sc, &direct, &said, LARGE / 2, SIZE_MAX);
+	assert_int_equal(prepared_server_count(only_server(&sc.b)), 2);
+	assert_int_equal(prepared_client_count(only_client(&sc.b)), 3);
+	assert_int_equal(prepared_collected_bytes(only_client(&sc.b)), 0);
+	scene_fini(&sc);
+	str_fini(&direct.out);
+	str_fini(&said);
+	mem_free(sql);
+}
+
+/* Also when more comes than is kept meanwhile. */
+static void what_depends_on_answers_waits_for_them(void **state)
+{
+	enum { MANY = 100000 };
+	struct scene sc;
+	struct model direct;
+	struct str said;
+
+	(void)state;
+	str_init(&said, 1u << 20);
+	scene_init(&sc, GLOBALS);
+	model_init(&direct);
+	say_parse(&said, "a", "wrong");
+	message_sync(&said);
+	say_parse(&said, "a", "1");
+	while (said.len < MANY)
+		say_bind(&said, "a");
+	message_sync(&said);
+	side_write(&sc.b, sc.c, said.data, 60);
+	assert_int_equal(prepared_client_count(only_client(&sc.b)), 1);
+	side_write(&sc.b, sc.c, said.data + 60, said.len - 60 - 5);
+	assert_true(stream_is_paused(only_client(&sc.b)->stream));
+	side_write(&sc.b, sc.c, said.data + said.len - 5, 5);
+	scene_answer_all(&sc);
+	for (int i = 0; i < 100; i++) /* the ring of answers holds less than all of it */
+		scene_answer_all(&sc);
+	assert_int_equal(only_client(&sc.b)->state, CLIENT_IDLE);
+	assert_int_equal(prepared_client_count(only_client(&sc.b)), 1);
+	scene_fini(&sc);
+	str_fini(&direct.out);
+	str_fini(&said);
+}
+
+/* What the server was told is in the direct model's words for the first time, and little the second. */
+static void a_statement_that_is_there_is_not_sent_again(void **state)
+{
+	struct scene sc;
+	struct str out;
+	size_t len;
+
+	(void)state;
+	str_init(&out, 65536);
+	scene_init(&sc, GLOBALS);
+	say_parse(&out, "a", "select 1");
+	message_sync(&out);
+	side_say(&sc.b, sc.c, &out);
+	assert_non_null(side_last(sc.s, 'P', &len));
+	scene_answer_all(&sc);
+	len = sc.s->got.len;
+	str_clear(&sc.c->got);
+	say_parse(&out, "b", "select 1");
+	side_say(&sc.b, sc.c, &out);
+	assert_int_equal(sc.s->got.len, len);
+	assert_int_equal(sc.c->got.len, 5); /* ParseComplete, ours */
+	message_sync(&out);
+	side_say(&sc.b, sc.c, &out);
+	assert_int_equal(sc.s->got.len, len + 5);
+	scene_answer_all(&sc);
+	assert_int_equal(only_client(&sc.b)->state, CLIENT_IDLE);
+	scene_fini(&sc);
+	str_fini(&out);
+}
+
+/* The server dies before anything was sent to it: with the next one all is as if it had not been tried. */
+static void names_survive_a_server_that_was_dead(void **state)
+{
+	struct scene sc;
+	struct str out;
+	struct model m;
+
+	(void)state;
+	str_init(&out, 65536);
+	scene_init(&sc, GLOBALS "server_check_delay=1000");
+	close(sc.s->fd);
+	sc.s->fd = -1;
+	sc.s->ended = true;
+	say_parse(&out, "a", "select 1");
+	say_bind(&out, "a");
+	say_execute(&out);
+	message_sync(&out);
+	side_say(&sc.b, sc.c, &out);
+	sc.s = bench_server(&sc.b);
+	assert_non_null(sc.s);
+	say_welcome(&sc.b, sc.s);
+	m = sc.m;
+	model_init(&sc.m);
+	str_fini(&m.out);
+	{
+		struct reader r;
+
+		reader_init(&r, sc.s->got.data, 4);
+		sc.m.read = reader_u32(&r);
+	}
+	scene_answer_all(&sc);
+	tell(&out, &sc.c->got);
+	assert_string_equal(str_text(&out), "12D(select 1)CZ");
+	assert_int_equal(prepared_client_count(only_client(&sc.b)), 1);
+	scene_fini(&sc);
+	str_fini(&out);
+}
+
+static void a_client_may_leave_in_the_middle(void **state)
+{
+	struct str said;
+
+	(void)state;
+	str_init(&said, 65536);
+	write_conversation(&said);
+	for (size_t cut = 1; cut < said.len; cut += 3) {
+		struct scene sc;
+
+		scene_init(&sc, GLOBALS);
+		side_write(&sc.b, sc.c, said.data, cut);
+		side_close(&sc.b, sc.c);
+		assert_int_equal(sc.b.w->n_clients, 0);
+		assert_int_equal(sc.b.w->statements.count, 0);
+		scene_fini(&sc);
+	}
+	str_fini(&said);
+}
+
+#define TEST(name) cmocka_unit_test(name)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(conversations_are_the_same_at_every_split),
+	    TEST(random_pipelines_are_answered_as_directly),
+	    TEST(a_statement_larger_than_the_buffer_is_collected),
+	    TEST(what_depends_on_answers_waits_for_them),
+	    TEST(a_statement_that_is_there_is_not_sent_again),
+	    TEST(names_survive_a_server_that_was_dead),
+	    TEST(a_client_may_leave_in_the_middle),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
