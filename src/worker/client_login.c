@@ -1,9 +1,8 @@
 /*
  * A client's login. Thread: its worker's; it may end on another worker, that of its seat.
  *
- *   HELLO   client_login_hello: SSLRequest, CancelRequest, StartupMessage ──> begin (parameters, method)
- *   PROVING client_login_proof: messages of the exchange (auth/exchange.h); DERIVING: keys come from a helper
- *   passed ──> console: to main          ──> registry_enter ──> MOVING (JOIN) or here
+ *   HELLO   client_login_hello: SSLRequest, CancelRequest, StartupMessage ──> login_prove (client_proof.c)
+ *   login_passed ──> console: to main          ──> registry_enter ──> MOVING (JOIN) or here
  *   client_login_greet ──> GREETING until the pool has a welcome ──> client_login_welcome ──> IDLE
  */
 #include "worker/client_login.h"
@@ -16,7 +15,6 @@
 #include "auth/exchange.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "net/jobs.h"
 #include "net/loop.h"
 #include "net/tls_context.h"
 #include "os/process.h"
@@ -32,7 +30,6 @@
 #include "worker/link.h"
 #include "worker/login.h"
 #include "worker/params.h"
-#include "worker/secrets.h"
 #include "worker/telling.h"
 #include "worker/waiting.h"
 
@@ -51,7 +48,7 @@ static struct login *login_new(struct client *c)
 	return l;
 }
 
-static void login_free(struct login *l)
+void login_free(struct login *l)
 {
 	if (l == NULL)
 		return;
@@ -184,8 +181,7 @@ enum step login_no_memory(struct client *c)
 	return login_refuse(c, "out_of_memory", SQLSTATE_NO_MEMORY, "out of memory");
 }
 
-/* Sends what has gathered; false: the client is closed. */
-static bool flush(struct client *c)
+bool login_flush(struct client *c)
 {
 	struct str *out = &c->login->out;
 	struct iovec v = {out->data, out->len};
@@ -204,7 +200,7 @@ static bool flush(struct client *c)
 	return result != WRITE_FAILED;
 }
 
-static enum read_result read_bytes(struct client *c, struct span *bytes)
+enum read_result login_read(struct client *c, struct span *bytes)
 {
 	enum read_result result;
 
@@ -215,7 +211,7 @@ static enum read_result read_bytes(struct client *c, struct span *bytes)
 	return result;
 }
 
-static enum step nothing_read(struct client *c, enum read_result result)
+enum step login_nothing_read(struct client *c, enum read_result result)
 {
 	if (result == READ_LATER)
 		return STEP_WAIT;
@@ -223,63 +219,11 @@ static enum step nothing_read(struct client *c, enum read_result result)
 	return STEP_CLOSED;
 }
 
-static enum step keep(struct client *c, struct span bytes)
+enum step login_keep(struct client *c, struct span bytes)
 {
 	if (bytes.len > 0 && !stream_hold(c->stream, bytes.data, bytes.len))
 		return login_no_memory(c);
 	return STEP_WAIT;
-}
-
-/* ---- who may come in ---- */
-
-static enum exchange_method method_of(const struct config *c)
-{
-	switch (c->settings.auth_type) {
-	case AUTH_TYPE_ANY:
-		return EXCHANGE_ANY;
-	case AUTH_TYPE_TRUST:
-		return EXCHANGE_TRUST;
-	case AUTH_TYPE_PLAIN:
-		return EXCHANGE_PLAIN;
-	case AUTH_TYPE_MD5:
-		return EXCHANGE_MD5;
-	case AUTH_TYPE_SCRAM:
-	case AUTH_TYPE_CERT:
-	case AUTH_TYPE_HBA:
-	case AUTH_TYPE_LDAP:
-	case AUTH_TYPE_PAM:
-		break;
-	}
-	/* the others are refused by the configuration; the strictest is right if one ever gets here */
-	return EXCHANGE_SCRAM;
-}
-
-static enum step take_result(struct client *c, enum exchange_result result);
-
-static enum step begin_exchange(struct client *c)
-{
-	struct worker *w = c->worker;
-	struct login *l = c->login;
-	const struct conf_login *listed = config_find_login(w->config, l->user);
-	uint8_t binding[STREAM_BINDING_BYTES];
-	struct exchange_setup setup = {.method = method_of(w->config), .user = l->user};
-
-	setup.user_exists = listed != NULL || config_find_user(w->config, l->user) != NULL;
-	setup.scram_iterations = (uint32_t)w->config->settings.scram_iterations;
-	if (listed != NULL) {
-		setup.secret = secrets_find(w, listed);
-		if (setup.secret == NULL)
-			return login_no_memory(c);
-	}
-	setup.binding = binding;
-	setup.binding_len = stream_binding(c->stream, binding);
-	loop_random(w->loop, setup.random, sizeof(setup.random));
-	l->exchange = exchange_new(w->office->auth, &setup);
-	if (l->exchange == NULL)
-		return login_no_memory(c);
-	if (!setup.user_exists && setup.method != EXCHANGE_ANY)
-		client_log(c, LEVEL_LOG, "no such user: %s", l->user);
-	return take_result(c, exchange_start(l->exchange, &l->out));
 }
 
 /* ---- after the proof ---- */
@@ -322,7 +266,7 @@ static enum step to_console(struct client *c)
 	const char *name = params_value(l->own, "application_name");
 	struct office *o = c->worker->office;
 
-	if (g == NULL || !flush(c)) {
+	if (g == NULL || !login_flush(c)) {
 		mem_free(g);
 		return c->state == CLIENT_CLOSING ? STEP_CLOSED : login_no_memory(c);
 	}
@@ -487,7 +431,7 @@ static enum entering enter_registry(struct client *c)
 	return registry_enter_replication(r, w->config, l->database, l->user, w->number, replication, &c->entry);
 }
 
-static enum step passed(struct client *c)
+enum step login_passed(struct client *c)
 {
 	struct worker *w = c->worker;
 	struct login *l = c->login;
@@ -520,92 +464,6 @@ static enum step passed(struct client *c)
 	office_count_client(w->office, c->letter.to);
 	office_post(w->office, &c->letter);
 	return STEP_CLOSED;
-}
-
-static enum step refused(struct client *c)
-{
-	struct exchange *x = c->login->exchange;
-	enum exchange_refusal why = exchange_refusal(x);
-	const char *detail = exchange_refusal_detail(x);
-	struct log_event e = {.level = LEVEL_LOG, .event = "login_failed"};
-
-	if (c->worker->config->settings.log_connections)
-		client_log_event(c, &e, "login failed: db=%s user=%s%s%s", c->login->database, c->login->user,
-		                 detail[0] == '\0' ? "" : ": ", detail);
-	return login_refuse(c, why == EXCHANGE_OUT_OF_MEMORY ? "out_of_memory" : "client_login_failed",
-	                    why == EXCHANGE_OUT_OF_MEMORY ? SQLSTATE_NO_MEMORY : SQLSTATE_WRONG_PASSWORD,
-	                    exchange_refusal_text(why));
-}
-
-/* ---- key derivation off the loop ---- */
-
-static void derive(struct job *job)
-{
-	struct login *l = container_of(job, struct login, job);
-
-	scram_order_run(l->auth, l->order);
-}
-
-static void discard(struct job *job)
-{
-	login_free(container_of(job, struct login, job));
-}
-
-static enum step start_derivation(struct client *c)
-{
-	struct login *l = c->login;
-
-	l->order = exchange_take_order(l->exchange);
-	if (l->order == NULL)
-		return login_no_memory(c);
-	memset(&l->job, 0, sizeof(l->job));
-	l->job.letter.kind = LETTER_CLIENT_KEYS;
-	l->job.letter.to = c->worker->number;
-	l->job.reply_to = c->worker->mailbox;
-	l->job.work = derive;
-	l->job.discard = discard;
-	l->job_out = true;
-	(void)client_enter(c, CLIENT_DERIVING);
-	jobs_run(c->worker->office->jobs, &l->job);
-	return STEP_WAIT;
-}
-
-void client_login_keys(struct worker *w, struct letter *letter)
-{
-	struct login *l = container_of(letter, struct login, job.letter);
-	struct client *c = l->client;
-	struct scram_order *order = l->order;
-
-	(void)w;
-	l->job_out = false;
-	if (c == NULL) {
-		login_free(l);
-		return;
-	}
-	l->order = NULL;
-	stream_resume(c->stream); /* what came too early may have stopped it */
-	if (take_result(c, exchange_resume(l->exchange, order, &l->out)) == STEP_AGAIN)
-		client_run(c);
-	scram_order_free(order);
-}
-
-static enum step take_result(struct client *c, enum exchange_result result)
-{
-	switch (result) {
-	case EXCHANGE_SEND:
-		if (!flush(c))
-			return STEP_CLOSED;
-		if (c->state != CLIENT_PROVING)
-			(void)client_enter(c, CLIENT_PROVING);
-		return stream_held_bytes(c->stream) > 0 ? STEP_AGAIN : STEP_WAIT;
-	case EXCHANGE_NEED_KEYS:
-		return start_derivation(c);
-	case EXCHANGE_PASSED:
-		return passed(c);
-	case EXCHANGE_REFUSED:
-		return refused(c);
-	}
-	return STEP_WAIT;
 }
 
 /* ---- HELLO ---- */
@@ -731,7 +589,7 @@ static enum step begin_login(struct client *c, const struct startup *s)
 	}
 	if (l->console && console_rights(c) == STEP_CLOSED)
 		return STEP_CLOSED;
-	return begin_exchange(c);
+	return login_prove(c);
 }
 
 /* When its connection closes, nothing more will come of the request. */
@@ -761,7 +619,7 @@ static enum step take_startup(struct client *c, const struct startup *s, struct 
 	if (!is_secured(c) && tls_for(c) != NULL && tls_context_mode(tls_for(c)) >= TLS_MODE_REQUIRE)
 		return login_refuse(c, "client_needs_tls", SQLSTATE_NOT_AUTHORIZED, "SSL required");
 	/* what is behind it belongs to the exchange: it must be kept before the buffer is used again */
-	step = keep(c, rest);
+	step = login_keep(c, rest);
 	if (step == STEP_CLOSED)
 		return step;
 	return begin_login(c, s);
@@ -773,17 +631,17 @@ enum step client_login_hello(struct client *c)
 	struct startup s;
 	enum startup_problem why;
 	char text[STARTUP_TEXT_BYTES];
-	enum read_result result = read_bytes(c, &bytes);
+	enum read_result result = login_read(c, &bytes);
 
 	if (result != READ_GOT)
-		return nothing_read(c, result);
+		return login_nothing_read(c, result);
 	if (begins_with_tls(c, bytes))
 		return securing(c, stream_start_direct_tls(c->stream, tls_for(c), bytes.data, bytes.len, NULL));
 	switch (startup_parse(bytes.data, bytes.len, &s, &why)) {
 	case STARTUP_GOT:
 		return take_startup(c, &s, bytes);
 	case STARTUP_MORE:
-		return keep(c, bytes);
+		return login_keep(c, bytes);
 	case STARTUP_BAD:
 		break;
 	}
@@ -791,49 +649,6 @@ enum step client_login_hello(struct client *c)
 		return login_refuse(c, "client_protocol", SQLSTATE_PROTOCOL, text);
 	client_close(c, "bad packet");
 	return STEP_CLOSED;
-}
-
-/* ---- PROVING ---- */
-
-static const struct frame_rules proof_rules = {
-    .whole_limit = LOOP_BUFFER_BYTES, .max_message = LOOP_BUFFER_BYTES, .need = {['p'] = FRAME_WHOLE}};
-
-/* Out of turn: a second start-up message begins with a zero byte. */
-static enum step bad_proof(struct client *c, enum frame_result result, const struct span *bytes)
-{
-	char text[FRAME_PROBLEM_BYTES];
-
-	if (bytes->data[0] == 'X') {
-		client_close(c, "client close request");
-		return STEP_CLOSED;
-	}
-	if (bytes->data[0] == 0)
-		return login_refuse(c, "client_protocol", SQLSTATE_PROTOCOL, "client re-sent startup pkt");
-	if (result == FRAME_NOT_ALLOWED)
-		return login_refuse(c, "client_protocol", SQLSTATE_PROTOCOL, "unknown pkt");
-	return login_refuse(c, "client_protocol", SQLSTATE_PROTOCOL, frame_problem_text(bytes->data, bytes->len, text));
-}
-
-enum step client_login_proof(struct client *c)
-{
-	struct login *l = c->login;
-	struct framer framer = {0};
-	struct frame f;
-	struct span bytes;
-	enum read_result got = read_bytes(c, &bytes);
-	enum frame_result result;
-
-	if (got != READ_GOT)
-		return nothing_read(c, got);
-	result = framer_next(&framer, &proof_rules, bytes.data, bytes.len, &f);
-	if (result == FRAME_MORE)
-		return keep(c, bytes);
-	if (result != FRAME_GOT)
-		return bad_proof(c, result, &bytes);
-	if (keep(c, (struct span){bytes.data + f.len, bytes.len - f.len}) == STEP_CLOSED)
-		return STEP_CLOSED;
-	return take_result(
-	    c, exchange_take(l->exchange, f.data + FRAME_HEADER_BYTES, f.len - FRAME_HEADER_BYTES, &l->out));
 }
 
 /* Nothing is expected from the client now, but it may leave. What it sends is kept for later, within reason. */
@@ -848,8 +663,8 @@ enum step client_login_wait(struct client *c)
 		stream_pause(c->stream);
 		return STEP_WAIT;
 	}
-	result = read_bytes(c, &bytes);
-	return result == READ_GOT ? keep(c, bytes) : nothing_read(c, result);
+	result = login_read(c, &bytes);
+	return result == READ_GOT ? login_keep(c, bytes) : login_nothing_read(c, result);
 }
 
 /* ---- the welcome ---- */
@@ -894,7 +709,7 @@ static void welcome_with(struct client *c, struct welcome *welcome)
 	make_key(c);
 	str_add(&l->out, w->greeting.data, w->greeting.len);
 	write_rest(c, &l->out);
-	if (!flush(c))
+	if (!login_flush(c))
 		return;
 	telling_welcome(c->entry.seat);
 	c->entry.seat->counters.client_login_count++;
@@ -942,7 +757,7 @@ static void stay(struct client *c)
 		client_login_say_attempt(c);
 	if (c->state != CLIENT_GREETING)
 		(void)client_enter(c, CLIENT_GREETING);
-	(void)flush(c);
+	(void)login_flush(c);
 }
 
 void client_login_greet(struct client *c)

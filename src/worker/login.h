@@ -1,4 +1,4 @@
-/* What the parts of a client's login share (client_login.c, login_params.c). */
+/* What the parts of a client's login share (client_login.c, client_proof.c, login_params.c). */
 #ifndef WORKER_LOGIN_H
 #define WORKER_LOGIN_H
 
@@ -29,11 +29,28 @@ struct login {
 	enum console_rights rights;
 };
 
+/* Wipes and frees; NULL is fine. */
+void login_free(struct login *l);
+
 /* FATAL, a row of this class in SHOW ERRORS, and the end. */
 enum step login_refuse(struct client *c, const char *class, const char *precise, const char *text);
 enum step login_no_memory(struct client *c);
 
 /* Everything but user and database of the start-up message: into login->own, ignored, or refused. */
 enum step login_take_params(struct client *c, const struct startup *s);
+
+/* What has come, or what is held of it. */
+enum read_result login_read(struct client *c, struct span *bytes) MUST_USE;
+/* What login_read answered when it was not READ_GOT: waits, or closes. */
+enum step login_nothing_read(struct client *c, enum read_result result);
+/* Keeps bytes for the next login_read. */
+enum step login_keep(struct client *c, struct span bytes);
+/* Sends what has gathered in login->out; false: the client is closed. */
+bool login_flush(struct client *c);
+
+/* Begins the proof: everything of the start-up message has been taken. */
+enum step login_prove(struct client *c);
+/* The client is who it says it is: it goes on to the console or to its pool. */
+enum step login_passed(struct client *c);
 
 #endif

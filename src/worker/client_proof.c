@@ -1,0 +1,201 @@
+/*
+ * How a client proves who it is: which way is asked of it, the exchange (auth/exchange.h), and what runs off the loop
+ * for it. Thread: its worker's.
+ *
+ *   login_prove ──> exchange ──> PROVING client_login_proof: its next message
+ *                            ──> DERIVING: keys come from a helper, client_login_keys
+ *                            ──> login_passed (client_login.c), or refused
+ */
+#include <string.h>
+
+#include "auth/exchange.h"
+#include "base/mem.h"
+#include "net/jobs.h"
+#include "net/loop.h"
+#include "net/stream.h"
+#include "wire/message.h"
+#include "worker/client_login.h"
+#include "worker/client_private.h"
+#include "worker/login.h"
+#include "worker/secrets.h"
+
+/* ---- who may come in ---- */
+
+static enum exchange_method method_of(const struct config *c)
+{
+	switch (c->settings.auth_type) {
+	case AUTH_TYPE_ANY:
+		return EXCHANGE_ANY;
+	case AUTH_TYPE_TRUST:
+		return EXCHANGE_TRUST;
+	case AUTH_TYPE_PLAIN:
+		return EXCHANGE_PLAIN;
+	case AUTH_TYPE_MD5:
+		return EXCHANGE_MD5;
+	case AUTH_TYPE_SCRAM:
+	case AUTH_TYPE_CERT:
+	case AUTH_TYPE_HBA:
+	case AUTH_TYPE_LDAP:
+	case AUTH_TYPE_PAM:
+		break;
+	}
+	/* the others are refused by the configuration; the strictest is right if one ever gets here */
+	return EXCHANGE_SCRAM;
+}
+
+static enum step take_result(struct client *c, enum exchange_result result);
+
+enum step login_prove(struct client *c)
+{
+	struct worker *w = c->worker;
+	struct login *l = c->login;
+	const struct conf_login *listed = config_find_login(w->config, l->user);
+	uint8_t binding[STREAM_BINDING_BYTES];
+	struct exchange_setup setup = {.method = method_of(w->config), .user = l->user};
+
+	setup.user_exists = listed != NULL || config_find_user(w->config, l->user) != NULL;
+	setup.scram_iterations = (uint32_t)w->config->settings.scram_iterations;
+	if (listed != NULL) {
+		setup.secret = secrets_find(w, listed);
+		if (setup.secret == NULL)
+			return login_no_memory(c);
+	}
+	setup.binding = binding;
+	setup.binding_len = stream_binding(c->stream, binding);
+	loop_random(w->loop, setup.random, sizeof(setup.random));
+	l->exchange = exchange_new(w->office->auth, &setup);
+	if (l->exchange == NULL)
+		return login_no_memory(c);
+	if (!setup.user_exists && setup.method != EXCHANGE_ANY)
+		client_log(c, LEVEL_LOG, "no such user: %s", l->user);
+	return take_result(c, exchange_start(l->exchange, &l->out));
+}
+
+static enum step refused(struct client *c)
+{
+	struct exchange *x = c->login->exchange;
+	enum exchange_refusal why = exchange_refusal(x);
+	const char *detail = exchange_refusal_detail(x);
+	struct log_event e = {.level = LEVEL_LOG, .event = "login_failed"};
+
+	if (c->worker->config->settings.log_connections)
+		client_log_event(c, &e, "login failed: db=%s user=%s%s%s", c->login->database, c->login->user,
+		                 detail[0] == '\0' ? "" : ": ", detail);
+	return login_refuse(c, why == EXCHANGE_OUT_OF_MEMORY ? "out_of_memory" : "client_login_failed",
+	                    why == EXCHANGE_OUT_OF_MEMORY ? SQLSTATE_NO_MEMORY : SQLSTATE_WRONG_PASSWORD,
+	                    exchange_refusal_text(why));
+}
+
+/* ---- key derivation off the loop ---- */
+
+static void derive(struct job *job)
+{
+	struct login *l = container_of(job, struct login, job);
+
+	scram_order_run(l->auth, l->order);
+}
+
+static void discard(struct job *job)
+{
+	login_free(container_of(job, struct login, job));
+}
+
+static enum step start_derivation(struct client *c)
+{
+	struct login *l = c->login;
+
+	l->order = exchange_take_order(l->exchange);
+	if (l->order == NULL)
+		return login_no_memory(c);
+	memset(&l->job, 0, sizeof(l->job));
+	l->job.letter.kind = LETTER_CLIENT_KEYS;
+	l->job.letter.to = c->worker->number;
+	l->job.reply_to = c->worker->mailbox;
+	l->job.work = derive;
+	l->job.discard = discard;
+	l->job_out = true;
+	(void)client_enter(c, CLIENT_DERIVING);
+	jobs_run(c->worker->office->jobs, &l->job);
+	return STEP_WAIT;
+}
+
+void client_login_keys(struct worker *w, struct letter *letter)
+{
+	struct login *l = container_of(letter, struct login, job.letter);
+	struct client *c = l->client;
+	struct scram_order *order = l->order;
+
+	(void)w;
+	l->job_out = false;
+	if (c == NULL) {
+		login_free(l);
+		return;
+	}
+	l->order = NULL;
+	stream_resume(c->stream); /* what came too early may have stopped it */
+	if (take_result(c, exchange_resume(l->exchange, order, &l->out)) == STEP_AGAIN)
+		client_run(c);
+	scram_order_free(order);
+}
+
+static enum step take_result(struct client *c, enum exchange_result result)
+{
+	switch (result) {
+	case EXCHANGE_SEND:
+		if (!login_flush(c))
+			return STEP_CLOSED;
+		if (c->state != CLIENT_PROVING)
+			(void)client_enter(c, CLIENT_PROVING);
+		return stream_held_bytes(c->stream) > 0 ? STEP_AGAIN : STEP_WAIT;
+	case EXCHANGE_NEED_KEYS:
+		return start_derivation(c);
+	case EXCHANGE_PASSED:
+		return login_passed(c);
+	case EXCHANGE_REFUSED:
+		return refused(c);
+	}
+	return STEP_WAIT;
+}
+
+/* ---- PROVING ---- */
+
+static const struct frame_rules proof_rules = {
+    .whole_limit = LOOP_BUFFER_BYTES, .max_message = LOOP_BUFFER_BYTES, .need = {['p'] = FRAME_WHOLE}};
+
+/* Out of turn: a second start-up message begins with a zero byte. */
+static enum step bad_proof(struct client *c, enum frame_result result, const struct span *bytes)
+{
+	char text[FRAME_PROBLEM_BYTES];
+
+	if (bytes->data[0] == 'X') {
+		client_close(c, "client close request");
+		return STEP_CLOSED;
+	}
+	if (bytes->data[0] == 0)
+		return login_refuse(c, "client_protocol", SQLSTATE_PROTOCOL, "client re-sent startup pkt");
+	if (result == FRAME_NOT_ALLOWED)
+		return login_refuse(c, "client_protocol", SQLSTATE_PROTOCOL, "unknown pkt");
+	return login_refuse(c, "client_protocol", SQLSTATE_PROTOCOL, frame_problem_text(bytes->data, bytes->len, text));
+}
+
+enum step client_login_proof(struct client *c)
+{
+	struct login *l = c->login;
+	struct framer framer = {0};
+	struct frame f;
+	struct span bytes;
+	enum read_result got = login_read(c, &bytes);
+	enum frame_result result;
+
+	if (got != READ_GOT)
+		return login_nothing_read(c, got);
+	result = framer_next(&framer, &proof_rules, bytes.data, bytes.len, &f);
+	if (result == FRAME_MORE)
+		return login_keep(c, bytes);
+	if (result != FRAME_GOT)
+		return bad_proof(c, result, &bytes);
+	if (login_keep(c, (struct span){bytes.data + f.len, bytes.len - f.len}) == STEP_CLOSED)
+		return STEP_CLOSED;
+	return take_result(
+	    c, exchange_take(l->exchange, f.data + FRAME_HEADER_BYTES, f.len - FRAME_HEADER_BYTES, &l->out));
+}
