@@ -44,33 +44,39 @@ bool os_switch_user(const char *user) MUST_USE;
  */
 bool os_share_socket_file(const char *path, const char *group, int mode) MUST_USE;
 
-/* A pidfile holds a decimal process id and a newline. Empty or garbled files count as in use. */
+/* A pidfile holds a decimal process id and a newline. Empty or garbled files count as in use. Its maker keeps it locked
+   (flock), so that of several that start at the same time only one takes it for stale. */
 enum pidfile_state {
 	PIDFILE_FREE,   /* no such file */
-	PIDFILE_STALE,  /* named a process that is dead; has been removed */
-	PIDFILE_IN_USE, /* names a living process or says nothing sensible */
+	PIDFILE_STALE,  /* named a process that is dead, or this one, which has made none yet; has been removed */
+	PIDFILE_IN_USE, /* is locked, names a living process, or says nothing sensible */
 	PIDFILE_FAILED  /* cannot be read or removed; errno says why */
 };
 
 enum pidfile_state pidfile_check(const char *path) MUST_USE;
 
-/* Created exclusively, mode 0644, with this process's id. False with errno set and no file left behind. */
-bool pidfile_create(const char *path) MUST_USE;
+/* Created exclusively, mode 0644, with this process's id. A descriptor that keeps it locked; -1 with errno set and no
+   file left behind. */
+int pidfile_create(const char *path) MUST_USE;
 
-/* Removes it if it still names this process. */
-void pidfile_remove(const char *path);
+/* Removes it if it still is the one behind the descriptor, which is closed. */
+void pidfile_remove(const char *path, int fd);
 
 /*
  * Goes into the background: new session, standard streams to /dev/null, working directory kept. It returns in three
- * processes, and each must do what its role says.
+ * processes, and each must do what its role says. The original waits until the one in the background is ready or has
+ * ended, so that its exit status says whether the start succeeded.
  */
 enum daemon_role {
-	DAEMON_GO_ON, /* the one in the background: carry on */
-	DAEMON_LEAVE, /* call _exit(*status) at once: the original, whose work is done, or one in between */
+	DAEMON_GO_ON, /* the one in the background: carry on, and call os_daemon_ready(*ready) when ready */
+	DAEMON_LEAVE, /* call _exit(0) at once: the original, whose work is done, or one in between */
+	DAEMON_LOST,  /* the original: the one in the background has ended before it was ready, and has logged why */
 	DAEMON_FAILED /* the original, nothing has changed; errno says why */
 };
 
-enum daemon_role os_daemonize(int *status) MUST_USE;
+enum daemon_role os_daemonize(int *ready) MUST_USE;
+/* Lets the original go; `ready` is closed. */
+void os_daemon_ready(int ready);
 
 /*
  * The system log. `ident` is kept by reference: it must live until the next open or close. Unknown facilities are

@@ -25,19 +25,22 @@ static void print(FILE *to, struct str *text)
 	str_fini(text);
 }
 
-/* Into the background. False, after saying why in the log, if that failed; the processes in between end here. */
-static bool detach(struct logging *logging)
+/* Into the background: `*ready` is for os_daemon_ready. False, after saying why, if the start is over; the processes in
+   between end here. */
+static bool detach(const char *program, struct logging *logging, int *ready)
 {
 	char reason[128];
-	int status = 0;
 
-	switch (os_daemonize(&status)) {
+	switch (os_daemonize(ready)) {
 	case DAEMON_GO_ON:
 		logging->quiet = true;
 		log_set_stderr(logging->log, false);
 		return true;
 	case DAEMON_LEAVE:
-		_exit(status);
+		_exit(EXIT_SUCCESS);
+	case DAEMON_LOST:
+		fprintf(stderr, "%s: the process in the background has ended; its log says why\n", program);
+		return false;
 	case DAEMON_FAILED:
 		break;
 	}
@@ -46,40 +49,38 @@ static bool detach(struct logging *logging)
 	return false;
 }
 
-/* Listens and serves until the end. Returns the exit status. */
-static int serve(struct supervisor *s, const struct config *c, struct log *log)
+/* Listens and serves until the end; `ready` is -1 in the foreground. Returns the exit status. */
+static int serve(struct supervisor *s, const struct config *c, struct log *log, int ready)
 {
-	const char *pidfile = c->settings.pidfile;
+	int pidfile;
 	bool good;
 
-	if (!supervisor_listen(s) || !start_pidfile(&c->settings, log))
+	if (!supervisor_listen(s) || !start_pidfile(&c->settings, &pidfile, log))
 		return EXIT_FAILURE;
 	start_say_up(log, loop_method(s->loop));
+	if (ready >= 0)
+		os_daemon_ready(ready);
 	good = supervisor_run(s);
-	if (pidfile != NULL && pidfile[0] != '\0')
-		pidfile_remove(pidfile);
+	if (pidfile >= 0)
+		pidfile_remove(c->settings.pidfile, pidfile);
 	return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static int start(const struct options *o, const struct config *c, struct logging *logging)
+static int start(const struct options *o, struct config *c, struct logging *logging)
 {
 	struct log *log = logging->log;
-	char why[512];
+	int ready = -1;
 	struct supervisor *s;
 	int status;
 
-	if (!start_may_detach(o, &c->settings, log) || !start_user(o, &c->settings, log))
+	if (!start_account(o, c, logging) || !start_may_detach(o, &c->settings, log) || !start_alone(&c->settings, log))
 		return EXIT_FAILURE;
-	if (!logging_apply(logging, &c->settings, why, sizeof(why))) {
-		log_write(log, LEVEL_FATAL, "%s", why);
-		return EXIT_FAILURE;
-	}
-	if (!start_alone(&c->settings, log) || (o->daemon && !detach(logging)))
+	if (o->daemon && !detach(o->program, logging, &ready))
 		return EXIT_FAILURE;
 	s = supervisor_new(logging, c);
 	if (s == NULL)
 		return EXIT_FAILURE;
-	status = serve(s, c, log);
+	status = serve(s, c, log, ready);
 	if (!supervisor_free(s))
 		_exit(status);
 	return status;
@@ -98,8 +99,7 @@ static int run(const struct options *o)
 	}
 	logging_init(&logging, log, o->verbose, o->quiet);
 	c = start_load(o, log);
-	/* before another account is taken on, which may not be allowed to read the keys */
-	if (c != NULL && start_tls(c, log))
+	if (c != NULL)
 		status = start(o, c, &logging);
 	config_unref(c);
 	logging_fini(&logging);

@@ -1,6 +1,7 @@
 /* Reading the command line, as getopt_long does but without its global state. Any thread. */
 #include "main/options.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/version.h"
@@ -152,6 +153,17 @@ static const struct option_row *find_long(const struct option_row *rows, const c
 	return *several ? NULL : found;
 }
 
+static enum options_result ambiguous(struct walk *w, const char *text, size_t len)
+{
+	char names[256];
+	size_t used = 0;
+
+	for (const struct option_row *row = rows_of(w->o->command); row->name != NULL; row++)
+		if (strncmp(row->name, text, len) == 0 && used + strlen(row->name) + sizeof(" '--'") < sizeof(names))
+			used += (size_t)snprintf(names + used, sizeof(names) - used, " '--%s'", row->name);
+	return wrong(w, "option '--%s' is ambiguous; possibilities:%s", text, names);
+}
+
 /* "--user=nobody", "--user nobody", "--verb" */
 static enum options_result long_option(struct walk *w, const char *text)
 {
@@ -161,9 +173,9 @@ static enum options_result long_option(struct walk *w, const char *text)
 	const struct option_row *row = len == 0 ? NULL : find_long(rows_of(w->o->command), text, len, &several);
 
 	if (row == NULL && len > 0 && several)
-		return wrong(w, "option '--%s' is ambiguous", text);
+		return ambiguous(w, text, len);
 	if (row == NULL)
-		return wrong(w, "unrecognized option '--%.*s'", (int)len, text);
+		return wrong(w, "unrecognized option '--%s'", text);
 	if (row->argument == NULL && value != NULL)
 		return wrong(w, "option '--%s' doesn't allow an argument", row->name);
 	if (row->argument != NULL && value == NULL)
@@ -265,11 +277,18 @@ void options_help(const struct options *o, struct str *out)
 	                 "          have left, INT when all servers are free, QUIT exit now\n");
 }
 
+/* os/service.h, which needs no library for it */
+#ifdef __linux__
+#define SYSTEMD "systemd: yes\n"
+#else
+#define SYSTEMD ""
+#endif
+
 void options_version(struct str *out)
 {
 	char dns[64];
 
-	str_printf(out, "PgBouncer %s\nlibevent %s\nadns: %s\ntls: %s\n(pgweir %s)\n", PGBOUNCER_VERSION,
-	           libraries_event_version(), libraries_dns_backend(dns, sizeof(dns)), libraries_tls_version(),
+	str_printf(out, "PgBouncer %s\nlibevent %s\nadns: %s\ntls: %s\n%s(pgweir %s)\n", PGBOUNCER_VERSION,
+	           libraries_event_version(), libraries_dns_backend(dns, sizeof(dns)), libraries_tls_version(), SYSTEMD,
 	           PACKAGE_VERSION);
 }

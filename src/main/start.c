@@ -20,15 +20,6 @@ static bool is_empty(const char *text)
 	return text == NULL || text[0] == '\0';
 }
 
-static bool fatal(struct log *log, const char *what)
-{
-	char reason[128];
-	int error = errno;
-
-	log_write(log, LEVEL_FATAL, "%s: %s", what, os_error_text(error, reason, sizeof(reason)));
-	return false;
-}
-
 struct config *start_load(const struct options *o, struct log *log)
 {
 	struct conf_error why;
@@ -44,18 +35,6 @@ struct config *start_load(const struct options *o, struct log *log)
 	return NULL;
 }
 
-bool start_tls(struct config *c, struct log *log)
-{
-	struct conf_error why;
-
-	memset(&why, 0, sizeof(why));
-	if (tls_prepare(c, NULL, &why))
-		return true;
-	log_write(log, LEVEL_ERROR, "%s%s%s", why.text, why.hint[0] == '\0' ? "" : "\nHINT: ", why.hint);
-	log_write(log, LEVEL_FATAL, "TLS setup failed");
-	return false;
-}
-
 static bool become(const char *user, struct log *log)
 {
 	char reason[128];
@@ -65,7 +44,7 @@ static bool become(const char *user, struct log *log)
 	if (errno == ENOENT)
 		log_write(log, LEVEL_FATAL, "could not find user '%s' to switch to", user);
 	else
-		log_write(log, LEVEL_FATAL, "could not switch to user '%s': %s", user,
+		log_write(log, LEVEL_FATAL, "failed to assume identity of user '%s': %s", user,
 		          os_error_text(errno, reason, sizeof(reason)));
 	return false;
 }
@@ -82,6 +61,35 @@ bool start_user(const struct options *o, const struct settings *s, struct log *l
 	    log, LEVEL_FATAL,
 	    "PgBouncer should not run as root\nHINT: Name an account with -u or the setting user, or start pgweir "
 	    "from one.");
+	return false;
+}
+
+static bool open_log(struct logging *logging, const struct settings *s)
+{
+	char why[512];
+
+	if (logging_apply(logging, s, why, sizeof(why)))
+		return true;
+	log_write(logging->log, LEVEL_FATAL, "%s", why);
+	return false;
+}
+
+bool start_account(const struct options *o, struct config *c, struct logging *logging)
+{
+	struct log *log = logging->log;
+	bool is_root = os_is_superuser(), tls;
+	struct conf_error why;
+
+	memset(&why, 0, sizeof(why));
+	tls = tls_prepare(c, NULL, &why);
+	if (is_root && !start_user(o, &c->settings, log))
+		return false;
+	if (!open_log(logging, &c->settings) || (!is_root && !start_user(o, &c->settings, log)))
+		return false;
+	if (tls)
+		return true;
+	log_write(log, LEVEL_ERROR, "%s%s%s", why.text, why.hint[0] == '\0' ? "" : "\nHINT: ", why.hint);
+	log_write(log, LEVEL_FATAL, "TLS setup failed");
 	return false;
 }
 
@@ -123,6 +131,8 @@ static bool socket_is_free(const struct settings *s, struct log *log)
 
 static bool pidfile_is_free(const struct settings *s, struct log *log)
 {
+	char reason[128];
+
 	if (is_empty(s->pidfile))
 		return true;
 	switch (pidfile_check(s->pidfile)) {
@@ -137,7 +147,9 @@ static bool pidfile_is_free(const struct settings *s, struct log *log)
 	case PIDFILE_FAILED:
 		break;
 	}
-	return fatal(log, "could not check pidfile");
+	log_write(log, LEVEL_FATAL, "could not read pidfile '%s': %s", s->pidfile,
+	          os_error_text(errno, reason, sizeof(reason)));
+	return false;
 }
 
 bool start_alone(const struct settings *s, struct log *log)
@@ -147,17 +159,27 @@ bool start_alone(const struct settings *s, struct log *log)
 
 bool start_may_detach(const struct options *o, const struct settings *s, struct log *log)
 {
-	if (!o->daemon || !is_empty(s->pidfile))
+	if (!o->daemon)
 		return true;
-	log_write(log, LEVEL_FATAL, "daemon needs pidfile configured");
-	return false;
+	if (is_empty(s->pidfile)) {
+		log_write(log, LEVEL_FATAL, "daemon needs pidfile configured");
+		return false;
+	}
+	if (is_empty(s->logfile) && !s->syslog)
+		log_write(log, LEVEL_WARNING,
+		          "nothing will be logged in the background: neither logfile nor syslog is set");
+	return true;
 }
 
-bool start_pidfile(const struct settings *s, struct log *log)
+bool start_pidfile(const struct settings *s, int *fd, struct log *log)
 {
 	char reason[128];
 
-	if (is_empty(s->pidfile) || pidfile_create(s->pidfile))
+	*fd = -1;
+	if (is_empty(s->pidfile))
+		return true;
+	*fd = pidfile_create(s->pidfile);
+	if (*fd >= 0)
 		return true;
 	log_write(log, LEVEL_FATAL, "could not open pidfile '%s': %s", s->pidfile,
 	          os_error_text(errno, reason, sizeof(reason)));

@@ -99,13 +99,13 @@ static void a_wrong_command_line_is_named_with_what_to_do(void **state)
 	    {{"a", "b", NULL}, "no configuration file specified"},
 	    {{"-d", NULL}, "no configuration file specified"},
 	    {{"--nope", "x.ini", NULL}, "unrecognized option '--nope'"},
-	    {{"--nope=3", "x.ini", NULL}, "unrecognized option '--nope'"},
+	    {{"--nope=3", "x.ini", NULL}, "unrecognized option '--nope=3'"},
 	    {{"-R", "x.ini", NULL}, "invalid option -- 'R'"},
 	    {{"-dx", "x.ini", NULL}, "invalid option -- 'x'"},
 	    {{"x.ini", "-u", NULL}, "option requires an argument -- 'u'"},
 	    {{"x.ini", "--user", NULL}, "option '--user' requires an argument"},
 	    {{"--daemon=1", "x.ini", NULL}, "option '--daemon' doesn't allow an argument"},
-	    {{"--ver", "x.ini", NULL}, "option '--ver' is ambiguous"},
+	    {{"--ver", "x.ini", NULL}, "option '--ver' is ambiguous; possibilities: '--verbose' '--version'"},
 	};
 	char text[256];
 
@@ -218,6 +218,9 @@ static void version_begins_as_pgbouncer_and_ends_as_pgweir(void **state)
 	assert_string_equal(str_text(&text) + text.len - (sizeof(last) - 1), last);
 	assert_non_null(strstr(str_text(&text), "\nadns: "));
 	assert_non_null(strstr(str_text(&text), "\ntls: OpenSSL "));
+#ifdef __linux__
+	assert_non_null(strstr(str_text(&text), "\nsystemd: yes\n"));
+#endif
 	str_fini(&text);
 }
 

@@ -215,11 +215,14 @@ static void the_pidfile_is_written_once_and_then_in_the_way(void **state)
 {
 	struct world *w = (struct world *)*state;
 	char text[32] = "", expected[32];
+	int fd, again;
 	FILE *f;
 
-	assert_true(start_pidfile(&w->settings, w->log)); /* none configured */
+	assert_true(start_pidfile(&w->settings, &fd, w->log)); /* none configured */
+	assert_int_equal(fd, -1);
 	w->settings.pidfile = w->file;
-	assert_true(start_pidfile(&w->settings, w->log));
+	assert_true(start_pidfile(&w->settings, &fd, w->log));
+	assert_true(fd >= 0);
 	assert_string_equal(said, "");
 	f = fopen(w->file, "r");
 	assert_non_null(f);
@@ -230,9 +233,11 @@ static void the_pidfile_is_written_once_and_then_in_the_way(void **state)
 	assert_false(start_alone(&w->settings, w->log));
 	assert_said("exists, another instance running?");
 	said[0] = '\0';
-	assert_false(start_pidfile(&w->settings, w->log));
+	assert_false(start_pidfile(&w->settings, &again, w->log));
+	assert_int_equal(again, -1);
 	assert_said("could not open pidfile");
 	assert_said(w->file);
+	close(fd);
 }
 
 static void a_dead_processs_pidfile_is_removed(void **state)
@@ -259,7 +264,7 @@ static void a_pidfile_that_cannot_be_read_ends_the_start(void **state)
 
 	w->settings.pidfile = w->directory;
 	assert_false(start_alone(&w->settings, w->log));
-	assert_said("could not check pidfile: ");
+	assert_said("could not read pidfile '");
 }
 
 static void the_line_of_a_start_names_version_and_libraries(void **state)

@@ -50,12 +50,14 @@ static void pidfile_is_created_once_and_removed_by_its_process_only(void **state
 {
 	char text[32] = "", expected[32];
 	struct stat st;
+	int fd;
 	FILE *f;
 
 	(void)state;
 	assert_int_equal(pidfile_check(path), PIDFILE_FREE);
-	assert_true(pidfile_create(path));
-	assert_false(pidfile_create(path));
+	fd = pidfile_create(path);
+	assert_true(fd >= 0);
+	assert_int_equal(pidfile_create(path), -1);
 	assert_int_equal(errno, EEXIST);
 	assert_int_equal(pidfile_check(path), PIDFILE_IN_USE);
 	f = fopen(path, "r");
@@ -66,10 +68,14 @@ static void pidfile_is_created_once_and_removed_by_its_process_only(void **state
 	assert_string_equal(text, expected);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777 & ~0644u, 0);
-	pidfile_remove(path);
+	pidfile_remove(path, fd);
 	assert_int_equal(pidfile_check(path), PIDFILE_FREE);
+	/* another one in its place stays */
+	fd = pidfile_create(path);
+	assert_true(fd >= 0);
+	assert_int_equal(unlink(path), 0);
 	put_file(path, "1\n");
-	pidfile_remove(path);
+	pidfile_remove(path, fd);
 	assert_int_equal(pidfile_check(path), PIDFILE_IN_USE);
 	assert_int_equal(unlink(path), 0);
 }
@@ -88,6 +94,27 @@ static void pidfile_of_a_dead_process_is_removed(void **state)
 	put_file(path, text);
 	assert_int_equal(pidfile_check(path), PIDFILE_STALE);
 	assert_int_equal(pidfile_check(path), PIDFILE_FREE);
+	/* ours, though we have made none: another process had our number before us */
+	snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+	put_file(path, text);
+	assert_int_equal(pidfile_check(path), PIDFILE_STALE);
+	assert_int_equal(pidfile_check(path), PIDFILE_FREE);
+}
+
+static void pidfile_that_somebody_has_locked_is_in_use_whatever_it_says(void **state)
+{
+	int fd = pidfile_create(path);
+	FILE *f;
+
+	(void)state;
+	assert_true(fd >= 0);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs("4194304\n", f); /* no process has this number */
+	fclose(f);
+	assert_int_equal(pidfile_check(path), PIDFILE_IN_USE);
+	close(fd);
+	assert_int_equal(pidfile_check(path), PIDFILE_STALE);
 }
 
 static void pidfile_without_sense_counts_as_in_use(void **state)
@@ -102,7 +129,7 @@ static void pidfile_without_sense_counts_as_in_use(void **state)
 	}
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(pidfile_check(dir), PIDFILE_FAILED);
-	assert_false(pidfile_create("/nonexistent/pid"));
+	assert_int_equal(pidfile_create("/nonexistent/pid"), -1);
 	assert_int_equal(errno, ENOENT);
 }
 
@@ -183,19 +210,25 @@ static void socket_file_gets_its_group_and_mode(void **state)
 /* The grandchild says through the pipe who it is. */
 static int report_fd;
 
+static bool ready_at_last;
+
 static int go_into_the_background(void)
 {
-	int status = 77;
+	int ready = -1;
 	char fact[64];
 
-	switch (os_daemonize(&status)) {
+	switch (os_daemonize(&ready)) {
 	case DAEMON_LEAVE:
-		return status;
+		return 0;
+	case DAEMON_LOST:
+		return 98;
 	case DAEMON_FAILED:
 		return 99;
 	case DAEMON_GO_ON:
 		break;
 	}
+	if (ready_at_last)
+		os_daemon_ready(ready);
 	snprintf(fact, sizeof(fact), "%d %d %d", getsid(0) != getpid(), isatty(0) || isatty(1) || isatty(2),
 	         fcntl(2, F_GETFL) != -1);
 	return write(report_fd, fact, strlen(fact)) > 0 ? 0 : 1;
@@ -209,12 +242,28 @@ static void daemon_leads_no_session_and_has_no_terminal(void **state)
 	(void)state;
 	assert_int_equal(pipe(fd), 0);
 	report_fd = fd[1];
+	ready_at_last = true;
 	assert_int_equal(status_of(go_into_the_background), 0);
 	close(fd[1]);
 	/* the end of the pipe comes when the daemon is gone too */
 	assert_true(read(fd[0], fact, sizeof(fact) - 1) > 0);
 	assert_string_equal(fact, "1 0 1");
 	assert_int_equal(read(fd[0], fact, sizeof(fact)), 0);
+	close(fd[0]);
+}
+
+static void original_learns_that_the_daemon_was_never_ready(void **state)
+{
+	char fact[64] = "";
+	int fd[2];
+
+	(void)state;
+	assert_int_equal(pipe(fd), 0);
+	report_fd = fd[1];
+	ready_at_last = false;
+	assert_int_equal(status_of(go_into_the_background), 98);
+	close(fd[1]);
+	assert_true(read(fd[0], fact, sizeof(fact) - 1) > 0);
 	close(fd[0]);
 }
 
@@ -444,11 +493,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(pidfile_is_created_once_and_removed_by_its_process_only),
 	    cmocka_unit_test(pidfile_of_a_dead_process_is_removed),
+	    cmocka_unit_test(pidfile_that_somebody_has_locked_is_in_use_whatever_it_says),
 	    cmocka_unit_test(pidfile_without_sense_counts_as_in_use),
 	    cmocka_unit_test(switching_users_is_for_good),
 	    cmocka_unit_test(users_have_names),
 	    cmocka_unit_test(socket_file_gets_its_group_and_mode),
 	    cmocka_unit_test(daemon_leads_no_session_and_has_no_terminal),
+	    cmocka_unit_test(original_learns_that_the_daemon_was_never_ready),
 	    cmocka_unit_test(random_bytes_fill_long_buffers),
 	    cmocka_unit_test(lock_excludes_and_threads_get_no_signals),
 	    cmocka_unit_test(quotas_of_control_groups_are_found_and_rounded_up),

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <syslog.h>
@@ -210,20 +211,12 @@ bool os_share_socket_file(const char *path, const char *group, int mode)
 }
 
 /* The process id in a pidfile; 0: nothing sensible. False with errno set if it cannot be read. */
-static bool pidfile_read(const char *path, long *pid)
+static bool pidfile_read(int fd, long *pid)
 {
 	char text[32], *end;
 	long value;
-	ssize_t n;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	int saved;
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
 
-	if (fd < 0)
-		return false;
-	n = read(fd, text, sizeof(text) - 1);
-	saved = errno;
-	close(fd);
-	errno = saved;
 	if (n < 0)
 		return false;
 	text[n] = '\0';
@@ -236,47 +229,77 @@ static bool pidfile_read(const char *path, long *pid)
 	return true;
 }
 
-enum pidfile_state pidfile_check(const char *path)
+/* The file at `path` is the one behind the descriptor, not another that has taken its place. */
+static bool is_file_at(const char *path, int fd)
+{
+	struct stat there, here;
+
+	return stat(path, &there) == 0 && fstat(fd, &here) == 0 && there.st_dev == here.st_dev &&
+	       there.st_ino == here.st_ino;
+}
+
+/* With the file's lock: nobody else judges it meanwhile. */
+static enum pidfile_state judge(const char *path, int fd)
 {
 	long pid;
 
-	if (!pidfile_read(path, &pid))
-		return errno == ENOENT ? PIDFILE_FREE : PIDFILE_FAILED;
-	/* any answer but "no such process" means that it lives */
-	if (pid <= 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH)
+	if (!is_file_at(path, fd)) /* somebody has just removed it, and may have made another one */
+		return access(path, F_OK) == 0 ? PIDFILE_IN_USE : PIDFILE_FREE;
+	if (!pidfile_read(fd, &pid))
+		return PIDFILE_FAILED;
+	if (pid <= 0)
+		return PIDFILE_IN_USE;
+	/* Ours without our having made it: in a container the process before had the same number. Otherwise any answer
+	   but "no such process" means that it lives. */
+	if (pid != (long)getpid() && (kill((pid_t)pid, 0) == 0 || errno != ESRCH))
 		return PIDFILE_IN_USE;
 	return unlink(path) == 0 || errno == ENOENT ? PIDFILE_STALE : PIDFILE_FAILED;
 }
 
-bool pidfile_create(const char *path)
+enum pidfile_state pidfile_check(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	enum pidfile_state state;
+	int saved;
+
+	if (fd < 0)
+		return errno == ENOENT ? PIDFILE_FREE : PIDFILE_FAILED;
+	/* a file system without locks has only the process id to go by */
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+		state = PIDFILE_IN_USE;
+	else
+		state = judge(path, fd);
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return state;
+}
+
+int pidfile_create(const char *path)
 {
 	char text[32];
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
 	int saved;
-	bool ok;
 
 	if (fd < 0)
-		return false;
+		return -1;
+	(void)flock(fd, LOCK_EX | LOCK_NB);
 	errno = EIO; /* a short write sets none */
-	ok = write(fd, text, (size_t)n) == n;
+	if (write(fd, text, (size_t)n) == n)
+		return fd;
 	saved = errno;
-	if (close(fd) != 0 && ok) {
-		saved = errno;
-		ok = false;
-	}
-	if (!ok)
-		unlink(path);
+	unlink(path);
+	close(fd);
 	errno = saved;
-	return ok;
+	return -1;
 }
 
-void pidfile_remove(const char *path)
+void pidfile_remove(const char *path, int fd)
 {
-	long pid;
-
-	if (pidfile_read(path, &pid) && pid == (long)getpid())
+	if (is_file_at(path, fd))
 		unlink(path);
+	close(fd);
 }
 
 /* The standard streams lead nowhere from now on. */
@@ -293,8 +316,23 @@ static bool drop_standard_streams(void)
 	return ok;
 }
 
-/* In the first child, which becomes two. Its exit status is an errno value, or 0. */
-static enum daemon_role leave_session(int *status)
+/* What the one in the background, or the one in between, tells the original; the end of the pipe instead means that it
+   has ended. */
+static void tell_original(int ready, int error)
+{
+	ssize_t n = write(ready, &error, sizeof(error));
+
+	(void)n; /* an original that has been ended needs no news */
+	close(ready);
+}
+
+void os_daemon_ready(int ready)
+{
+	tell_original(ready, 0);
+}
+
+/* In the first child, which becomes two. */
+static enum daemon_role leave_session(int ready)
 {
 	pid_t pid = -1;
 
@@ -303,33 +341,54 @@ static enum daemon_role leave_session(int *status)
 		pid = fork();
 	if (pid == 0 && drop_standard_streams())
 		return DAEMON_GO_ON;
-	*status = pid <= 0 ? errno & 0xff : 0;
+	if (pid <= 0)
+		tell_original(ready, errno);
 	return DAEMON_LEAVE;
 }
 
-enum daemon_role os_daemonize(int *status)
+/* In the original. */
+static enum daemon_role await_news(int from, pid_t child)
 {
-	int child = 0;
+	int error = 0;
+	ssize_t n;
+
+	do
+		n = read(from, &error, sizeof(error));
+	while (n < 0 && errno == EINTR);
+	close(from);
+	/* the one in between has long ended */
+	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (n != (ssize_t)sizeof(error))
+		return DAEMON_LOST;
+	errno = error;
+	return error == 0 ? DAEMON_LEAVE : DAEMON_FAILED;
+}
+
+enum daemon_role os_daemonize(int *ready)
+{
+	int news[2];
 	pid_t pid;
 
 	/* checked beforehand: afterwards nobody could be told */
-	if (access("/dev/null", R_OK | W_OK) != 0)
+	if (access("/dev/null", R_OK | W_OK) != 0 || pipe(news) != 0)
 		return DAEMON_FAILED;
-	*status = 0;
 	fflush(NULL);
 	pid = fork();
-	if (pid < 0)
+	if (pid != 0)
+		close(news[1]);
+	if (pid > 0)
+		return await_news(news[0], pid);
+	if (pid < 0) {
+		int saved = errno;
+
+		close(news[0]);
+		errno = saved;
 		return DAEMON_FAILED;
-	if (pid == 0)
-		return leave_session(status);
-	while (waitpid(pid, &child, 0) < 0) {
-		if (errno != EINTR)
-			return DAEMON_FAILED;
 	}
-	if (WIFEXITED(child) && WEXITSTATUS(child) == 0)
-		return DAEMON_LEAVE;
-	errno = WIFEXITED(child) ? WEXITSTATUS(child) : ECHILD;
-	return DAEMON_FAILED;
+	close(news[0]);
+	*ready = news[1];
+	return leave_session(news[1]);
 }
 
 static int facility_from_text(const char *text)
