@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 
@@ -21,6 +22,9 @@ unsigned service_take_sockets(void);
 /* Tells the service manager: assignments with newlines between, e.g. "READY=1". True if it was told or there is none;
    else errno. Does not wait. Any thread. */
 bool service_notify(const char *state) MUST_USE;
+/* How long this process may be silent before the service manager takes it for hung (WatchdogSec); 0: it does not
+   watch. Main thread. */
+uint64_t service_watchdog_us(void);
 /* "RELOADING=1", with the time that goes with it. */
 bool service_notify_reloading(void) MUST_USE;
 

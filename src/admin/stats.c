@@ -182,6 +182,18 @@ void stats_line(struct str *out, const struct counters *since, uint64_t elapsed_
 #undef AVERAGE
 }
 
+void stats_status(struct str *out, const char *line)
+{
+	const char *unit;
+
+	str_add_str(out, "STATUS=");
+	for (; (unit = strstr(line, " us")) != NULL; line = unit + 3) {
+		str_add(out, line, (size_t)(unit - line));
+		str_add_str(out, " \xce\xbcs"); /* the Greek letter, as PgBouncer writes it */
+	}
+	str_add_str(out, line);
+}
+
 /* ---- collecting ---- */
 
 struct collecting {
@@ -321,7 +333,7 @@ static void end_period(struct view *v)
 	struct console *c = v->console;
 	uint64_t now_us = loop_now_us(c->control->loop);
 	struct counters now, last, since;
-	struct str line;
+	struct str line, status;
 
 	finish_tally(v);
 	if (v->tally.failed)
@@ -330,12 +342,14 @@ static void end_period(struct view *v)
 	last = tally_sum(&c->stats.last);
 	since = counters_since(&now, &last);
 	str_init(&line, 1024);
-	str_add_str(&line, "STATUS=");
 	stats_line(&line, &since, now_us - c->stats.last_us);
 	if (c->control->config(c->control->self)->settings.log_stats && !line.failed)
-		log_write(c->control->office->log, LEVEL_LOG, "%s", str_text(&line) + strlen("STATUS="));
-	(void)!service_notify(str_text(&line)); /* the start has said so if nobody can be told */
+		log_write(c->control->office->log, LEVEL_LOG, "%s", str_text(&line));
+	str_init(&status, 1100);
+	stats_status(&status, str_text(&line));
+	(void)!service_notify(str_text(&status)); /* the start has said so if nobody can be told */
 	str_fini(&line);
+	str_fini(&status);
 	stats_turn(&c->stats, &v->tally, now_us);
 }
 

@@ -31,5 +31,7 @@ uint64_t counter_average(const struct counter_row *row, const struct counters *s
 
 /* The text of the log line: what has happened in `elapsed_us`. */
 void stats_line(struct str *out, const struct counters *since, uint64_t elapsed_us);
+/* The same for the service manager: "STATUS=…". */
+void stats_status(struct str *out, const char *line);
 
 #endif

@@ -339,8 +339,9 @@ static bool make_loop(struct supervisor *s)
 	s->stats_timer = timer_new(s->loop, stats_due, s);
 	s->sweep_timer = timer_new(s->loop, sweep_due, s);
 	s->peers_timer = timer_new(s->loop, peers_look, s);
+	s->watchdog.timer = timer_new(s->loop, watchdog_look, s);
 	return s->mailbox != NULL && s->opener_timer != NULL && s->stats_timer != NULL && s->sweep_timer != NULL &&
-	       s->peers_timer != NULL && shutdown_watch_signals(s);
+	       s->peers_timer != NULL && s->watchdog.timer != NULL && shutdown_watch_signals(s);
 }
 
 static bool make_office(struct supervisor *s)
@@ -480,6 +481,7 @@ bool supervisor_run(struct supervisor *s)
 	edition_log_notices(s);
 	supervisor_flush(s);
 	timer_set(s->stats_timer, supervisor_now_us(s) + stats_period_us(s));
+	watchdog_start(s);
 	loop_run(s->loop);
 	if (s->shutdown.at_once)
 		listen_remove_file(s);
@@ -562,6 +564,7 @@ static void free_loop(struct supervisor *s)
 	timer_free(s->stats_timer);
 	timer_free(s->sweep_timer);
 	timer_free(s->peers_timer);
+	timer_free(s->watchdog.timer);
 	mailbox_free(s->mailbox);
 	loop_free(s->loop);
 }

@@ -7,6 +7,7 @@
  *   pausing.c     PAUSE, KILL and their kin           shutdown.c  signals, the end
  *   resolve.c     hosts of a permit → addresses       logging.c   where the log goes
  *   peers.c       cancel requests for other processes
+ *   watchdog.c    the service manager hears that all threads turn
  */
 #ifndef MAIN_SUPERVISOR_H
 #define MAIN_SUPERVISOR_H
@@ -86,6 +87,14 @@ struct shutdown {
 	bool at_once;   /* threads are left running: the system ends them with the process */
 };
 
+/* Whether all threads turn. Owned by main. */
+struct watchdog {
+	struct timer *timer;
+	struct visit visit;
+	uint64_t period_us; /* 0: nobody watches */
+	bool visiting;
+};
+
 /* Who could not even get a struct action: answered with "no mem". */
 struct starved {
 	control_done *done;
@@ -109,6 +118,7 @@ struct supervisor {
 	struct control control;
 	struct listening listening;
 	struct shutdown shutdown;
+	struct watchdog watchdog;
 	struct signal_watch *signals[SUPERVISOR_SIGNALS];
 	struct timer *opener_timer, *stats_timer, *sweep_timer, *peers_timer;
 
@@ -195,6 +205,13 @@ void peers_settings_changed(struct supervisor *s);
 void peers_stop(struct supervisor *s);
 /* For the console. False: nothing was ever passed on to that peer. */
 bool peers_counts(struct supervisor *s, int id, struct peer_counts *counts) MUST_USE;
+
+/* ---- watchdog.c ---- */
+
+/* Once the workers run: begins if the service manager wants it. */
+void watchdog_start(struct supervisor *s);
+/* The timer's. */
+void watchdog_look(void *owner);
 
 /* ---- edition.c, pausing.c, shutdown.c: entries of struct control ---- */
 

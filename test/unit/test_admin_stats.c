@@ -76,7 +76,7 @@ static void the_log_line_is_pgbouncers(void **state)
 	                               .xact_time = 200,
 	                               .query_time = 120,
 	                               .wait_time = 36};
-	struct str line;
+	struct str line, status;
 
 	(void)state;
 	str_init(&line, 1000);
@@ -84,6 +84,12 @@ static void the_log_line_is_pgbouncers(void **state)
 	assert_string_equal(str_text(&line), "stats: 10 xacts/s, 20 queries/s, 3 client parses/s, 2 server parses/s, "
 	                                     "4 binds/s, 1 client logins/s, in 500 B/s, out 1500 B/s, xact 10 us, "
 	                                     "query 3 us, wait 9 us");
+	str_init(&status, 1000);
+	stats_status(&status, str_text(&line));
+	assert_string_equal(str_text(&status), "STATUS=stats: 10 xacts/s, 20 queries/s, 3 client parses/s, 2 server "
+	                                       "parses/s, 4 binds/s, 1 client logins/s, in 500 B/s, out 1500 B/s, "
+	                                       "xact 10 μs, query 3 μs, wait 9 μs");
+	str_fini(&status);
 	str_fini(&line);
 }
 

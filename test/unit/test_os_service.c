@@ -118,6 +118,39 @@ static void nobody_to_tell_is_fine_a_strange_address_is_not(void **state)
 	unsetenv("NOTIFY_SOCKET");
 }
 
+static void watching_is_for_the_process_that_is_named(void **state)
+{
+	static const struct {
+		const char *us, *pid;
+		uint64_t period_us;
+	} cases[] = {{NULL, NULL, 0},
+	             {"30000000", NULL, 30000000},
+	             {"30000000", "ours", 30000000},
+	             {"30000000", "1", 0},
+	             {"30000000", "", 0},
+	             {"0", NULL, 0},
+	             {"-5", NULL, 0},
+	             {"soon", NULL, 0},
+	             {"99999999999999999999", NULL, 0}};
+	char ours[32];
+
+	(void)state;
+	snprintf(ours, sizeof(ours), "%ld", (long)getpid());
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *pid = cases[i].pid;
+
+		unsetenv("WATCHDOG_USEC");
+		unsetenv("WATCHDOG_PID");
+		if (cases[i].us != NULL)
+			setenv("WATCHDOG_USEC", cases[i].us, 1);
+		if (pid != NULL)
+			setenv("WATCHDOG_PID", strcmp(pid, "ours") == 0 ? ours : pid, 1);
+		assert_int_equal(service_watchdog_us(), cases[i].period_us);
+	}
+	unsetenv("WATCHDOG_USEC");
+	unsetenv("WATCHDOG_PID");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -125,6 +158,7 @@ int main(void)
 	    cmocka_unit_test(sockets_are_taken_once_and_not_passed_on),
 	    cmocka_unit_test(manager_is_told_at_either_kind_of_address),
 	    cmocka_unit_test(nobody_to_tell_is_fine_a_strange_address_is_not),
+	    cmocka_unit_test(watching_is_for_the_process_that_is_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

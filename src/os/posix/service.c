@@ -58,6 +58,16 @@ bool service_notify(const char *state)
 	return false;
 }
 
+uint64_t service_watchdog_us(void)
+{
+	long us = number_of("WATCHDOG_USEC");
+
+	/* without a number it is meant for whoever has the variable */
+	if (us <= 0 || (getenv("WATCHDOG_PID") != NULL && number_of("WATCHDOG_PID") != (long)getpid()))
+		return 0;
+	return (uint64_t)us;
+}
+
 bool service_notify_reloading(void)
 {
 	struct timespec now;
