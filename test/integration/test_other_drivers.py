@@ -1,6 +1,8 @@
 """Drivers of other languages (test/drivers), several at a time over a pool of four connections, in transaction pooling."""
 
 import concurrent.futures
+import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
@@ -44,17 +46,21 @@ def ran(command, **options):
 
 @pytest.fixture(scope="module")
 def node_modules():
-	"""The libraries of package.json, in a cache that outlives the tree."""
-	place = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "pgweir", "drivers-node")
+	"""The libraries of package.json, in a cache that outlives the tree. Another list is another directory."""
 	wanted = os.path.join(DRIVERS, "node", "package.json")
-	present = os.path.join(place, "installed.json")
-	with open(wanted, encoding="utf-8") as f:
-		text = f.read()
-	if not os.path.exists(present) or open(present, encoding="utf-8").read() != text:
-		os.makedirs(place, exist_ok=True)
-		shutil.copy(wanted, place)
-		ran(("npm", "install", "--silent", "--no-audit", "--no-fund"), cwd=place)
-		shutil.copy(wanted, present)
+	with open(wanted, "rb") as f:
+		name = "drivers-node-" + hashlib.sha256(f.read()).hexdigest()[:16]
+	place = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "pgweir", name)
+	present = os.path.join(place, "installed")
+	os.makedirs(place, exist_ok=True)
+	with open(os.path.join(place, "lock"), "w", encoding="utf-8") as lock: # of several that look at the same time one installs
+		fcntl.flock(lock, fcntl.LOCK_EX)
+		if not os.path.exists(present):
+			shutil.copy(wanted, place)
+			# no scripts: they would fetch programs from elsewhere
+			ran(("npm", "install", "--loglevel=error", "--no-audit", "--no-fund", "--ignore-scripts"), cwd=place)
+			with open(present, "w", encoding="utf-8"):
+				pass
 	return os.path.join(place, "node_modules")
 
 
