@@ -15,6 +15,8 @@ from processes import environment
 DRIVERS = os.path.join(ROOT, "test", "drivers")
 AT_ONCE = 3
 DONE = "prepared transaction error big copy cancel"
+# Prisma's client needs none of the programs that it would fetch, and nobody looks for a newer version of it.
+PRISMA = {"PRISMA_SCHEMA_ENGINE_BINARY": "/bin/true", "CHECKPOINT_DISABLE": "1", "PRISMA_HIDE_UPDATE_MESSAGE": "1"}
 
 # How each is built, and run; what is done of DONE
 KINDS = {
@@ -35,6 +37,8 @@ KINDS = {
 	"node/typeorm.js": (None, ("node", "{source}"), DONE.replace(" copy", "")),
 	"node/drizzle.js": (None, ("node", "{source}"), DONE.replace(" copy", "")),
 	"node/kysely.js": (None, ("node", "{source}"), DONE.replace(" copy", "")),
+	"node/prisma.js": (("node", "{out}/node_modules/prisma/build/index.js", "generate", "--schema", "{out}/schema.prisma"),
+		("node", "{source}"), DONE.replace(" copy", "")),
 }
 
 
@@ -69,14 +73,14 @@ def built(name, folder, request):
 	build, run, _ = KINDS[name]
 	source = os.path.join(DRIVERS, name)
 	if name.startswith("node/"):
-		for file in (name, "node/common.js"):
+		for file in (name, "node/common.js", "node/schema.prisma"):
 			shutil.copy(os.path.join(DRIVERS, file), folder)
 		os.symlink(request.getfixturevalue("node_modules"), os.path.join(folder, "node_modules"))
 		source = os.path.join(folder, os.path.basename(name))
 	words = {"out": folder, "source": source}
 	if build:
 		go = {"GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOFLAGS": "-buildvcs=false", "GOCACHE": os.path.join(folder, "cache")}
-		ran([word.format(**words) for word in build], env=dict(os.environ, **go))
+		ran([word.format(**words) for word in build], env=dict(os.environ, **go, **PRISMA), cwd=folder)
 	return [word.format(**words) for word in run]
 
 

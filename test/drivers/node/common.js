@@ -9,7 +9,7 @@ exports.fails = async (sqlstate, promise) => {
 	try {
 		await promise;
 	} catch (e) {
-		const found = e.code ?? e.parent?.code ?? e.driverError?.code ?? e.cause?.code;
+		const found = e.meta?.driverAdapterError?.cause.originalCode ?? e.code ?? e.parent?.code ?? e.driverError?.code ?? e.cause?.code;
 		if (sqlstate !== undefined && found !== sqlstate) throw e;
 		return;
 	}
