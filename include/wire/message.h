@@ -157,6 +157,10 @@ struct message_column {
 
 /* Text format. At most INT16_MAX columns, else `out` fails. */
 void message_row_description(struct str *out, const struct message_column *columns, size_t n);
+/* The same with those columns in binary format: bit n for column n, columns from the 65th on are text. */
+void message_row_description_in(struct str *out, const struct message_column *columns, size_t n, uint64_t binary);
+/* ParameterDescription of a statement that has none. */
+void message_no_parameters(struct str *out);
 /* NULL texts are SQL NULLs. */
 void message_data_row(struct str *out, const char *const *texts, size_t n);
 

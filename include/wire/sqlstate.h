@@ -16,9 +16,11 @@
 #define SQLSTATE_NO_STATEMENT "26000"         /* invalid_sql_statement_name */
 #define SQLSTATE_NOT_AUTHORIZED "28000"       /* invalid_authorization_specification */
 #define SQLSTATE_WRONG_PASSWORD "28P01"       /* invalid_password */
+#define SQLSTATE_NO_PORTAL "34000"            /* invalid_cursor_name */
 #define SQLSTATE_NO_DATABASE "3D000"          /* invalid_catalog_name */
 #define SQLSTATE_NO_PRIVILEGE "42501"         /* insufficient_privilege */
 #define SQLSTATE_SYNTAX "42601"               /* syntax_error */
+#define SQLSTATE_DUPLICATE_PORTAL "42P03"     /* duplicate_cursor */
 #define SQLSTATE_DUPLICATE_STATEMENT "42P05"  /* duplicate_prepared_statement */
 #define SQLSTATE_NO_RESOURCES "53000"         /* insufficient_resources */
 #define SQLSTATE_NO_MEMORY "53200"            /* out_of_memory */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "admin/terminal.h"
 #include "admin/view.h"
 #include "base/mem.h"
 #include "net/dns.h"
@@ -26,6 +27,7 @@ static void run_kill(struct terminal *t, const struct parsed *p);
 static void run_kill_client(struct terminal *t, const struct parsed *p);
 static void run_shutdown(struct terminal *t, const struct parsed *p);
 static void run_wait_close(struct terminal *t, const struct parsed *p);
+static void run_deallocate(struct terminal *t, const struct parsed *p);
 
 const struct command commands[] = {
 #define COMMAND(name, form, rights, tag, refusal, run, doc) {#name, ARGUMENT_##form, rights, tag, refusal, run, doc},
@@ -60,6 +62,8 @@ const char *argument_text(enum argument_form form)
 		return " <db>";
 	case ARGUMENT_CLIENT:
 		return " <client_id>";
+	case ARGUMENT_STATEMENT:
+		return " <name>|ALL";
 	case ARGUMENT_RELOAD:
 		return "\n\tRELOAD DNS";
 	case ARGUMENT_SHUTDOWN:
@@ -90,6 +94,8 @@ static bool form_fits(const struct command *c, const struct parsed *p)
 		return !p->has_argument;
 	case ARGUMENT_RELOAD:
 		return !p->has_argument || strcasecmp(p->argument, "dns") == 0;
+	case ARGUMENT_STATEMENT:
+		return p->has_argument;
 	case ARGUMENT_SHUTDOWN:
 		return find_shutdown(p->argument) < N_SHUTDOWN_WORDS;
 	case ARGUMENT_ANY_DATABASE:
@@ -131,7 +137,7 @@ static void command_log(struct terminal *t, const struct command *c, const struc
 {
 	struct log *log = t->console->control->office->log;
 
-	if (c->form == ARGUMENT_TOPIC)
+	if (c->rights < CONSOLE_ADMIN)
 		return;
 	if (c->form == ARGUMENT_SHUTDOWN && p->has_argument)
 		log_write(log, LEVEL_LOG, "%s %s command issued", c->name,
@@ -142,8 +148,11 @@ static void command_log(struct terminal *t, const struct command *c, const struc
 		log_write(log, LEVEL_LOG, "%s command issued", c->name);
 }
 
-static void run_parsed(struct terminal *t, const struct command *c, const struct parsed *p)
+void command_run(struct terminal *t, const struct request *request)
 {
+	const struct command *c = request->command;
+	const struct parsed *p = &request->parsed;
+
 	if (is_harmless(c, p)) {
 		static const char *const ignored[] = {"SET ignored", NULL};
 
@@ -159,26 +168,43 @@ static void run_parsed(struct terminal *t, const struct command *c, const struct
 	c->run(t, p);
 }
 
-void command_run(struct terminal *t, const char *text)
+bool command_read(struct terminal *t, const char *text, struct request *request)
 {
-	const struct command *c;
-	struct parsed p;
-
-	switch (command_parse(text, &p)) {
+	request->command = NULL;
+	switch (command_parse(text, &request->parsed)) {
+	case PARSE_NOTHING:
+		return true;
 	case PARSE_TOO_LONG:
 		terminal_error(t, SQLSTATE_SYNTAX, "bad arguments");
-		return;
+		return false;
 	case PARSE_NO_COMMAND:
-		say_invalid(t, text);
-		return;
+		break;
 	case PARSE_GOT:
+		request->command = command_find(&request->parsed);
 		break;
 	}
-	c = command_find(&p);
-	if (c == NULL)
+	if (request->command == NULL)
 		say_invalid(t, text);
-	else
-		run_parsed(t, c, &p);
+	return request->command != NULL;
+}
+
+void request_describe(const struct request *request, struct request_columns *out)
+{
+	const struct topic *topic;
+
+	memset(out, 0, sizeof(*out));
+	if (request->command == NULL || request->command->form != ARGUMENT_TOPIC)
+		return;
+	topic = topic_find(request->parsed.argument);
+	if (topic == NULL) {
+		out->one = (struct message_column){constant_find(request->parsed.argument)->name, TYPE_OID_TEXT, -1};
+		out->columns = &out->one;
+		out->n = 1;
+		return;
+	}
+	out->columns = topic->columns;
+	while (topic->columns[out->n].name != NULL)
+		out->n++;
 }
 
 /* ---- asking main ---- */
@@ -369,15 +395,31 @@ static void run_kill_client(struct terminal *t, const struct parsed *p)
 	control->kill_client(control->self, id, action_done, t);
 }
 
+static void run_deallocate(struct terminal *t, const struct parsed *p)
+{
+	bool all = strcasecmp(p->argument, "all") == 0;
+	struct control_reply no = {.sqlstate = SQLSTATE_NO_STATEMENT};
+	struct str text;
+
+	if (extended_deallocate(&t->extended, all ? NULL : p->argument)) {
+		terminal_done(t, all ? "DEALLOCATE ALL" : t->command->tag, NULL);
+		return;
+	}
+	str_init(&text, 256);
+	str_printf(&text, "prepared statement \"%s\" does not exist", p->argument);
+	no.error = str_text(&text);
+	terminal_refuse(t, &no);
+	str_fini(&text);
+}
+
 static void show_constant(struct terminal *t, const struct constant *c)
 {
 	const struct message_column column = {c->name, TYPE_OID_TEXT, -1};
-	struct str out;
+	struct str rows;
 
-	str_init(&out, 1024);
-	message_row_description(&out, &column, 1);
-	message_data_row(&out, &c->value, 1);
-	terminal_send(t, &out);
+	str_init(&rows, 1024);
+	message_data_row(&rows, &c->value, 1);
+	terminal_rows(t, &column, 1, &rows);
 	terminal_done(t, SHOW_TAG, NULL);
 }
 

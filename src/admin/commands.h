@@ -3,8 +3,10 @@
 #define ADMIN_COMMANDS_H
 
 #include "admin/parse.h"
-#include "admin/terminal.h"
+#include "wire/message.h"
 #include "worker/console_guest.h"
+
+struct terminal;
 
 enum argument_form {
 	ARGUMENT_TOPIC,
@@ -14,6 +16,7 @@ enum argument_form {
 	ARGUMENT_ANY_DATABASE, /* none: all */
 	ARGUMENT_DATABASE,
 	ARGUMENT_CLIENT,
+	ARGUMENT_STATEMENT, /* the name of one, or ALL */
 	ARGUMENT_SHUTDOWN
 };
 
@@ -33,7 +36,24 @@ extern const struct command commands[];
 /* How the argument is written in SHOW HELP. */
 const char *argument_text(enum argument_form form);
 
-/* Runs what was typed: the answer is sent now, or the terminal is busy until it can be. */
-void command_run(struct terminal *t, const char *text);
+/* What was typed. */
+struct request {
+	const struct command *command; /* NULL: there was nothing in it */
+	struct parsed parsed;
+};
+
+/* Understands what was typed. False: it is no command, which has been said. */
+bool command_read(struct terminal *t, const char *text, struct request *request) MUST_USE;
+
+/* The columns of the rows that it answers; none: n is 0. Must not be moved in memory. */
+struct request_columns {
+	const struct message_column *columns;
+	unsigned n;
+	struct message_column one; /* for `columns` to point at */
+};
+void request_describe(const struct request *request, struct request_columns *out);
+
+/* Runs it (its command is not NULL): the answer is sent now, or the terminal is busy until it can be. */
+void command_run(struct terminal *t, const struct request *request);
 
 #endif

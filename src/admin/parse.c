@@ -113,12 +113,24 @@ static bool take_argument(struct scan *s, struct parsed *out)
 	return take_end(s);
 }
 
+/* What drivers send to see whether the connection lives: "", ";", "-- ping". */
+static bool is_nothing(const char *text)
+{
+	struct scan s = {text, false};
+
+	if (take_end(&s))
+		return true;
+	return strncmp(s.at, "--", 2) == 0 && strchr(s.at, '\n') == NULL;
+}
+
 enum parse_result command_parse(const char *text, struct parsed *out)
 {
 	struct scan s = {text, false};
 	bool good;
 
 	memset(out, 0, sizeof(*out));
+	if (is_nothing(text))
+		return PARSE_NOTHING;
 	(void)take_spaces(&s);
 	if (!take_word(&s, out->name, PARSE_NAME_MAX))
 		return PARSE_NO_COMMAND;

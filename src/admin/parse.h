@@ -18,6 +18,7 @@
 #define PARSE_VALUE_MAX 255
 
 enum parse_result {
+	PARSE_NOTHING, /* blanks, a semicolon, a comment of one line */
 	PARSE_GOT,
 	PARSE_NO_COMMAND, /* of none of the forms */
 	PARSE_TOO_LONG    /* of the right form, but with a word beyond its limit */

@@ -127,7 +127,7 @@ static void view_finish(struct view *v)
 		v->topic->write(v);
 	if (t != NULL) {
 		t->view = NULL;
-		terminal_send(t, &v->out);
+		terminal_rows(t, v->topic->columns, v->n_columns, &v->out);
 		terminal_done(t, SHOW_TAG, NULL);
 	}
 	view_free(v);
@@ -185,7 +185,6 @@ static struct view *view_new(struct console *c, const struct topic *topic, struc
 	str_init(&v->errors, ANSWER_MAX_BYTES);
 	str_init(&v->guards, ANSWER_MAX_BYTES);
 	str_init(&v->out, ANSWER_MAX_BYTES);
-	message_row_description(&v->out, topic->columns, v->n_columns);
 	return v;
 }
 

@@ -29,11 +29,11 @@ static const struct frame_rules rules = {
     .max_message = INT32_MAX,
     .need = {['Q'] = FRAME_WHOLE,
              ['X'] = FLOWS,
-             ['P'] = FLOWS,
-             ['B'] = FLOWS,
-             ['E'] = FLOWS,
-             ['D'] = FLOWS,
-             ['C'] = FLOWS,
+             ['P'] = FRAME_WHOLE,
+             ['B'] = FRAME_WHOLE,
+             ['E'] = FRAME_WHOLE,
+             ['D'] = FRAME_WHOLE,
+             ['C'] = FRAME_WHOLE,
              ['S'] = FLOWS,
              ['H'] = FLOWS,
              ['F'] = FLOWS,
@@ -76,6 +76,7 @@ struct terminal *terminal_new(struct console *c, struct console_guest *guest)
 	t->stream = guest->stream;
 	guest->stream = NULL;
 	t->request_us = guest->connected_us;
+	extended_init(&t->extended);
 	str_init(&t->rest, REST_MAX + LOOP_BUFFER_BYTES);
 	list_add_tail(&c->terminals, &t->on_console);
 	c->n_terminals++;
@@ -98,6 +99,7 @@ static void give_up(struct terminal *t)
 	t->view = NULL;
 	t->tag = NULL;
 	t->command = NULL;
+	t->extended.running = NULL;
 }
 
 void terminal_free(struct terminal *t)
@@ -109,6 +111,7 @@ void terminal_free(struct terminal *t)
 	t->console->n_terminals--;
 	stream_close(t->stream);
 	console_guest_free(t->guest);
+	extended_fini(&t->extended);
 	str_fini(&t->rest);
 	mem_free(t);
 }
@@ -186,10 +189,14 @@ static void send_error(struct terminal *t, const struct words *words)
 	struct str out;
 
 	t->command = NULL;
+	t->extended.running = NULL;
 	terminal_log(t, LEVEL_WARNING, "client_told", "pooler error: %s", words->message);
 	str_init(&out, TERMINAL_COMMAND_MAX * 2);
 	message_error(&out, words);
-	message_ready(&out, 'I');
+	if (t->extended.in_request)
+		t->extended.skipping = true;
+	else
+		message_ready(&out, 'I');
 	terminal_send(t, &out);
 }
 
@@ -208,19 +215,37 @@ void terminal_refuse(struct terminal *t, const struct control_reply *reply)
 	send_error(t, &words);
 }
 
+void terminal_rows(struct terminal *t, const struct message_column *columns, unsigned n_columns, struct str *rows)
+{
+	struct str out;
+
+	if (t->extended.running != NULL) {
+		extended_take_rows(t, rows);
+		return;
+	}
+	str_init(&out, 1 << 16);
+	message_row_description(&out, columns, n_columns);
+	terminal_send(t, &out);
+	terminal_send(t, rows);
+}
+
 void terminal_done(struct terminal *t, const char *tag, const char *const *notices)
 {
 	struct words words = {"NOTICE", SQLSTATE_SUCCESSFUL, NULL, NULL, NULL};
 	struct str out;
 
 	t->command = NULL;
-	str_init(&out, 1 << 20);
+	str_init(&out, 1 << 30);
 	for (; notices != NULL && *notices != NULL; notices++) {
 		words.message = *notices;
 		message_notice(&out, &words);
 	}
-	message_command_complete(&out, tag);
-	message_ready(&out, 'I');
+	if (t->extended.running != NULL) {
+		extended_done(t, tag, &out);
+	} else {
+		message_command_complete(&out, tag);
+		message_ready(&out, 'I');
+	}
 	terminal_send(t, &out);
 }
 
@@ -280,30 +305,48 @@ void terminal_welcome(struct terminal *t)
 
 /* ---- messages ---- */
 
+void terminal_count_query(struct terminal *t)
+{
+	t->request_us = now_us(t);
+	if (t->has_asked)
+		return;
+	t->has_asked = true;
+	t->console->counters.query_count++;
+	t->console->counters.xact_count++;
+}
+
+static void answer_nothing(struct terminal *t)
+{
+	struct str out;
+
+	str_init(&out, 64);
+	message_bare(&out, 'I');
+	message_ready(&out, 'I');
+	terminal_send(t, &out);
+}
+
 static void run_query(struct terminal *t, const struct frame *frame)
 {
 	struct reader r;
 	struct bytes text;
+	struct request request;
 
+	if (t->extended.skipping)
+		return;
 	reader_init(&r, frame->data + FRAME_HEADER_BYTES, frame->len - FRAME_HEADER_BYTES);
 	text = reader_cstring(&r);
 	if (!reader_is_done(&r)) {
 		terminal_fail(t, SQLSTATE_PROTOCOL, "incomplete query");
 		return;
 	}
-	t->request_us = now_us(t);
-	if (!t->has_asked) {
-		t->has_asked = true;
-		t->console->counters.query_count++;
-		t->console->counters.xact_count++;
-	}
-	command_run(t, text.data);
-}
-
-static void refuse_message(struct terminal *t, const char *text)
-{
-	terminal_error(t, SQLSTATE_NOT_SUPPORTED, text);
-	terminal_fail(t, SQLSTATE_PROTOCOL, "bad packet");
+	extended_end(t);
+	terminal_count_query(t);
+	if (!command_read(t, text.data, &request))
+		return;
+	if (request.command == NULL)
+		answer_nothing(t);
+	else
+		command_run(t, &request);
 }
 
 static void refuse_type(struct terminal *t, uint8_t type)
@@ -311,17 +354,8 @@ static void refuse_type(struct terminal *t, uint8_t type)
 	char text[64];
 
 	snprintf(text, sizeof(text), "unsupported packet type for admin console: %u", (unsigned)type);
-	refuse_message(t, text);
-}
-
-/* Closing a statement that is not there succeeds, as in PostgreSQL. */
-static void confirm_close(struct terminal *t)
-{
-	struct str out;
-
-	str_init(&out, 64);
-	message_bare(&out, '3');
-	terminal_send(t, &out);
+	terminal_error(t, SQLSTATE_NOT_SUPPORTED, text);
+	terminal_fail(t, SQLSTATE_PROTOCOL, "bad packet");
 }
 
 static void run_message(struct terminal *t, const struct frame *frame)
@@ -335,11 +369,13 @@ static void run_message(struct terminal *t, const struct frame *frame)
 		break;
 	case 'P':
 	case 'B':
+	case 'D':
 	case 'E':
-		refuse_message(t, "extended query protocol not supported by admin console");
-		break;
 	case 'C':
-		confirm_close(t);
+	case 'S':
+		extended_message(t, frame->type, frame->data + FRAME_HEADER_BYTES, frame->len - FRAME_HEADER_BYTES);
+		break;
+	case 'H': /* nothing is ever held back */
 		break;
 	case 'd':
 	case 'c':
@@ -348,15 +384,6 @@ static void run_message(struct terminal *t, const struct frame *frame)
 	default:
 		refuse_type(t, frame->type);
 	}
-}
-
-static void refuse_header(struct terminal *t, const char *data)
-{
-	const uint8_t *b = (const uint8_t *)data;
-	char text[64];
-
-	snprintf(text, sizeof(text), "bad packet header: '%02x%02x%02x%02x%02x'", b[0], b[1], b[2], b[3], b[4]);
-	terminal_fail(t, SQLSTATE_PROTOCOL, text);
 }
 
 /* ---- bytes ---- */
@@ -369,6 +396,7 @@ static bool may_run(const struct terminal *t)
 /* False: nothing more can be done with what is there. */
 static bool run_next(struct terminal *t, size_t *used)
 {
+	char problem[FRAME_PROBLEM_BYTES];
 	char *data = t->rest.data + *used;
 	struct frame frame;
 
@@ -381,7 +409,7 @@ static bool run_next(struct terminal *t, size_t *used)
 	case FRAME_MORE:
 		return false;
 	case FRAME_BAD_LENGTH:
-		refuse_header(t, data);
+		terminal_fail(t, SQLSTATE_PROTOCOL, frame_problem_text(data, t->rest.len - *used, problem));
 		return false;
 	case FRAME_TOO_LARGE:
 		terminal_fail(t, SQLSTATE_PROTOCOL, "message is too long");

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "admin/console.h"
+#include "admin/extended.h"
 #include "admin/stats.h"
 #include "base/attr.h"
 #include "base/list.h"
@@ -19,6 +20,7 @@
 #define TERMINAL_COMMAND_MAX 16384u /* bytes of a Query message */
 
 struct command;
+struct message_column;
 struct view;
 
 #define CONSOLE_DATABASE "pgbouncer" /* what SHOW calls the console's database, whatever was asked for */
@@ -42,12 +44,13 @@ struct terminal {
 	struct str rest;               /* received and not yet looked at */
 	const struct command *command; /* under way; NULL: none */
 	char *tag;                     /* of its answer */
-	struct view *view;             /* SHOW: what workers are being asked for */
-	bool acting;                   /* main has been asked and will call back */
-	bool has_asked;                /* counted as one query, as PgBouncer does */
-	bool running;                  /* in terminal_go_on */
-	bool closing;                  /* freed when control goes back to the loop */
-	uint64_t request_us;           /* last command received */
+	struct extended extended;
+	struct view *view;   /* SHOW: what workers are being asked for */
+	bool acting;         /* main has been asked and will call back */
+	bool has_asked;      /* counted as one query, as PgBouncer does */
+	bool running;        /* in terminal_go_on */
+	bool closing;        /* freed when control goes back to the loop */
+	uint64_t request_us; /* last command received */
 };
 
 /* For stats and shows. */
@@ -69,16 +72,22 @@ void terminal_go_on(struct terminal *t);
 /* Sends what `out` has and frees its bytes. */
 void terminal_send(struct terminal *t, struct str *out);
 
-/* Ends of a command. ERROR and ready; `precise` is the SQLSTATE if error_sqlstate asks for it. */
+/* Ends of a command; what is ready for the next one is said only where a Query was answered. ERROR; `precise` is the
+ * SQLSTATE if error_sqlstate asks for it. */
 void terminal_error(struct terminal *t, const char *precise, const char *text);
 /* The same from main: a SQLSTATE given is sent in any case. */
 void terminal_refuse(struct terminal *t, const struct control_reply *reply);
+/* The answer has these rows; `rows` is freed. Then terminal_done. */
+void terminal_rows(struct terminal *t, const struct message_column *columns, unsigned n_columns, struct str *rows);
 /* CommandComplete and ready; `notices` may be NULL. */
 void terminal_done(struct terminal *t, const char *tag, const char *const *notices);
 
 /* Says FATAL and closes. */
 void terminal_fail(struct terminal *t, const char *precise, const char *text);
 void terminal_close(struct terminal *t, const char *why);
+
+/* Counts what has been asked, as PgBouncer does: once. */
+void terminal_count_query(struct terminal *t);
 
 /* A cancel request: what it waits for is given up, and it is told. */
 void terminal_cancel(struct terminal *t);

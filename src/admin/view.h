@@ -29,7 +29,7 @@ struct view {
 	struct terminal *terminal; /* who asked; NULL: nobody (any more) */
 	struct list on_console;
 	unsigned n_columns;
-	struct str out; /* the answer: row description and rows */
+	struct str out; /* the rows of the answer */
 	struct tally tally;
 	struct str errors;       /* struct error_row, one after the other */
 	uint64_t wall_offset_us; /* wall clock minus loop time */

@@ -534,6 +534,11 @@ static bool add_column_count(struct str *out, size_t n)
 
 void message_row_description(struct str *out, const struct message_column *columns, size_t n)
 {
+	message_row_description_in(out, columns, n, 0);
+}
+
+void message_row_description_in(struct str *out, const struct message_column *columns, size_t n, uint64_t binary)
+{
 	size_t m = message_begin(out, 'T');
 
 	if (!add_column_count(out, n))
@@ -544,9 +549,17 @@ void message_row_description(struct str *out, const struct message_column *colum
 		message_i16(out, 0); /* nor column of one */
 		message_u32(out, columns[i].type_oid);
 		message_i16(out, columns[i].type_len);
-		message_i32(out, -1); /* no type modifier */
-		message_i16(out, 0);  /* text format */
+		message_i32(out, -1);                               /* no type modifier */
+		message_i16(out, i < 64 && (binary >> i & 1) != 0); /* format */
 	}
+	message_end(out, m);
+}
+
+void message_no_parameters(struct str *out)
+{
+	size_t m = message_begin(out, 't');
+
+	message_i16(out, 0);
 	message_end(out, m);
 }
 

@@ -62,7 +62,12 @@ static const struct {
     {"show nothing", NULL, INVALID("show nothing")},
     {"select 1", NULL, INVALID("select 1")},
     {"suspend", NULL, INVALID("suspend")},
-    {"", NULL, INVALID("")},
+    {"", NULL, "I Z"},
+    {" ;\n", NULL, "I Z"},
+    {"-- ping", NULL, "I Z"},
+    {"DEALLOCATE ALL", NULL, "C(DEALLOCATE ALL) Z"},
+    {"deallocate a", NULL, "E(ERROR 26000 prepared statement \"a\" does not exist) Z"},
+    {"deallocate", NULL, INVALID("deallocate")},
     {"xxxxxxxxxxxxxxxx", NULL, "E(ERROR 08P01 bad arguments) Z"},
 };
 #define N_CASES (sizeof(cases) / sizeof(cases[0]))
@@ -94,7 +99,7 @@ static bool is_action(const char *command)
 	struct parsed p;
 
 	if (command_parse(command, &p) != PARSE_GOT || strcasecmp(p.name, "show") == 0 ||
-	    strcasecmp(p.name, "select") == 0)
+	    strcasecmp(p.name, "select") == 0 || strcasecmp(p.name, "deallocate") == 0)
 		return false;
 	return constant_find(p.argument) == NULL;
 }
@@ -217,7 +222,7 @@ static void precise_sqlstates_if_asked_for(void **state)
 	bench_finish(&b);
 }
 
-static void help_is_pgbouncers_with_our_topics_at_the_end_of_show(void **state)
+static void help_is_pgbouncers_with_ours_behind(void **state)
 {
 	struct str help;
 
@@ -242,21 +247,18 @@ static void help_is_pgbouncers_with_our_topics_at_the_end_of_show(void **state)
 	                                     "\n\tKILL_CLIENT <client_id>"
 	                                     "\n\tSHUTDOWN"
 	                                     "\n\tSHUTDOWN WAIT_FOR_SERVERS|WAIT_FOR_CLIENTS"
-	                                     "\n\tWAIT_CLOSE [<db>]");
+	                                     "\n\tWAIT_CLOSE [<db>]"
+	                                     "\n\tDEALLOCATE <name>|ALL");
 	str_fini(&help);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(every_command_of_an_admin),
-	    cmocka_unit_test(users_who_may_only_look_change_nothing),
-	    cmocka_unit_test(every_command_is_in_the_cases),
-	    cmocka_unit_test(main_may_refuse),
-	    cmocka_unit_test(shutdown_at_once_says_nothing),
-	    cmocka_unit_test(kill_client_reaches_the_console_too),
-	    cmocka_unit_test(precise_sqlstates_if_asked_for),
-	    cmocka_unit_test(help_is_pgbouncers_with_our_topics_at_the_end_of_show),
+	    cmocka_unit_test(every_command_of_an_admin),      cmocka_unit_test(users_who_may_only_look_change_nothing),
+	    cmocka_unit_test(every_command_is_in_the_cases),  cmocka_unit_test(main_may_refuse),
+	    cmocka_unit_test(shutdown_at_once_says_nothing),  cmocka_unit_test(kill_client_reaches_the_console_too),
+	    cmocka_unit_test(precise_sqlstates_if_asked_for), cmocka_unit_test(help_is_pgbouncers_with_ours_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,7 +34,35 @@ static const char *const commands[] = {
     "pause",
     "set a = b",
     "shutdown wait_for_clients",
+    "",
+    /* by the extended protocol */
+    "+show config",
+    "+show stats",
+    "+show timezone",
+    "+show help",
+    "+pause",
+    "+",
 };
+
+static void extended_query(struct bench_client *c, const char *sql)
+{
+	struct str out;
+	size_t m;
+
+	str_init(&out, 1000);
+	m = message_begin(&out, 'P');
+	message_cstring(&out, "name");
+	message_cstring(&out, sql);
+	message_i16(&out, 0);
+	message_end(&out, m);
+	bench_message(&out, 'D', "Sname", 6);
+	bench_message(&out, 'B', "\0name\0\0\0\0\0\0\1\0\1", 14);
+	bench_message(&out, 'D', "P", 2);
+	bench_message(&out, 'E', "\0\0\0\0\0", 5);
+	bench_message(&out, 'S', "", 0);
+	bench_send(c, out.data, out.len);
+	str_fini(&out);
+}
 
 static bool is_settled(void *arg)
 {
@@ -58,7 +86,10 @@ static bool command_survives(const char *sql, size_t n)
 	c = bench_connect(&b, CONSOLE_ADMIN);
 	other = bench_connect(&b, CONSOLE_ADMIN);
 	str_add(&c->got, "", 0);
-	bench_query(c, sql);
+	if (sql[0] == '+')
+		extended_query(c, sql + 1);
+	else
+		bench_query(c, sql);
 	mem_until_failure = n;
 	run_turns(b.loop, 6);
 	failed = mem_until_failure == 1;

@@ -38,9 +38,6 @@ static const struct {
     {"set x=\"a\"\"b\"", "set|x=a\"b"},
     {"set to=to", "set|to=to"},
     {"set to to to", "set|to=to"},
-    {"", NULL},
-    {" ", NULL},
-    {";", NULL},
     {"show version;;", NULL},
     {"show version ; ;", NULL},
     {"show version; show version", NULL},
@@ -78,6 +75,19 @@ static const struct {
     {"set x y=1", NULL},
     {"set a, b", NULL},
 };
+
+static void nothing_is_no_command(void **state)
+{
+	static const char *const nothing[] = {"", " \t\n", ";", " ; ", "--", "-- ping", " -- a; b", ";\n", "; -- a"};
+	static const char *const something[] = {";;", "-", "-- a\nshow version", "/* a */"};
+	struct parsed p;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(nothing) / sizeof(nothing[0]); i++)
+		assert_int_equal(command_parse(nothing[i], &p), PARSE_NOTHING);
+	for (size_t i = 0; i < sizeof(something) / sizeof(something[0]); i++)
+		assert_int_equal(command_parse(something[i], &p), PARSE_NO_COMMAND);
+}
 
 static void commands_are_taken_apart(void **state)
 {
@@ -153,6 +163,7 @@ static void no_text_is_too_strange(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(nothing_is_no_command),
 	    cmocka_unit_test(commands_are_taken_apart),
 	    cmocka_unit_test(each_word_has_its_limit),
 	    cmocka_unit_test(no_text_is_too_strange),

@@ -125,7 +125,7 @@ static void help_is_a_notice(void **state)
 
 	(void)state;
 	assert_memory_equal(story, "N(NOTICE 00000 Console usage | \n\tSHOW HELP|", 43);
-	assert_non_null(strstr(story, "\n\tWAIT_CLOSE [<db>]) C(SHOW) Z"));
+	assert_non_null(strstr(story, "\n\tDEALLOCATE <name>|ALL) C(SHOW) Z"));
 	bench_disconnect(c);
 	bench_finish(b);
 }

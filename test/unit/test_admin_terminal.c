@@ -9,7 +9,6 @@
 	"S(server_encoding=UTF8) S(DateStyle=ISO) S(TimeZone=GMT) S(standard_conforming_strings=on) "                  \
 	"S(is_superuser=on) S(application_name=bench) K Z"
 #define SHOW_VERSION "T(version:t) D(PgBouncer 1.26.1) C(SHOW) Z"
-#define EXTENDED "E(ERROR 08P01 extended query protocol not supported by admin console) Z E(FATAL 08P01 bad packet)"
 
 static struct terminal *only_terminal(struct bench *b)
 {
@@ -78,15 +77,6 @@ static void other_messages_end_the_connection(void **state)
 		size_t len;
 		const char *story;
 	} cases[] = {
-	    {"P\0\0\0\10\0\0\0\0", 9, EXTENDED},
-	    {"B\0\0\0\10", 5, EXTENDED},
-	    {"E\0\0\0\10", 5, EXTENDED},
-	    {"S\0\0\0\4", 5,
-	     "E(ERROR 08P01 unsupported packet type for admin console: 83) Z E(FATAL 08P01 bad packet)"},
-	    {"D\0\0\0\6", 5,
-	     "E(ERROR 08P01 unsupported packet type for admin console: 68) Z E(FATAL 08P01 bad packet)"},
-	    {"H\0\0\0\4", 5,
-	     "E(ERROR 08P01 unsupported packet type for admin console: 72) Z E(FATAL 08P01 bad packet)"},
 	    {"F\0\0\0\4", 5,
 	     "E(ERROR 08P01 unsupported packet type for admin console: 70) Z E(FATAL 08P01 bad packet)"},
 	    {"p", 1, "E(FATAL 08P01 unknown pkt)"},
