@@ -2,6 +2,7 @@
  * TLS as a transport of streams. Each belongs to the thread of its stream.
  *
  *	stream_start_tls → (again) → stream_shake → tls_shake … socket readable or writable … → STREAM_SECURED
+ *	                   (again: who speaks first does so at once; else nothing can be done before bytes come)
  *	stream_read  → tls_read  → SSL_read  → bio_read  → socket_read, once
  *	stream_write → tls_write → SSL_write → bio_write → socket_write, once per record of at most 16 KB
  *
@@ -40,7 +41,7 @@ struct tls {
 	SSL *ssl;
 	struct shared *context; /* a reference */
 	struct handshake *handshake;
-	struct loop_task again;         /* bytes are inside, or the handshake's first step */
+	struct loop_task again;         /* bytes are inside, or a step of the handshake */
 	int io_error;                   /* the socket's last error that counts */
 	unsigned reads_left;            /* from the socket, in this call */
 	size_t n_sent;                  /* bytes that the socket has taken in this call */
@@ -151,6 +152,13 @@ BIO_METHOD *tls_bio_method_new(void)
 
 /* ---- failures ---- */
 
+/* The library's verdicts count errors that were there before a call. Looking is cheaper than clearing what is clear. */
+static void forget_errors(void)
+{
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
+}
+
 /* Why the last call failed, which was not for waiting. */
 static void tell_failure(struct tls *t, enum failure_phase phase, struct failure *why)
 {
@@ -222,7 +230,7 @@ static enum shake_result tls_shake(struct stream *s, struct failure *why)
 		return SHAKE_WAITS;
 	}
 	loop_task_cancel(&t->again);
-	ERR_clear_error();
+	forget_errors();
 	t->reads_left = READS_PER_STEP;
 	result = SSL_do_handshake(t->ssl);
 	s->read_needs_write = false;
@@ -272,7 +280,7 @@ static enum read_result read_stopped(struct stream *s, int result, struct failur
 	return READ_FAILED;
 }
 
-/* As many records as are there after one read of the socket. */
+/* As many records as are there after one read of the socket, or without one, if some are inside. */
 static enum read_result tls_read(struct stream *s, char *buf, size_t size, size_t *got, struct failure *why)
 {
 	struct tls *t = tls_of(s);
@@ -282,14 +290,13 @@ static enum read_result tls_read(struct stream *s, char *buf, size_t size, size_
 	if (t->read_failed)
 		return READ_END;
 	loop_task_cancel(&t->again);
-	ERR_clear_error();
-	t->reads_left = 1;
-	while (total < size) {
+	forget_errors();
+	t->reads_left = t->more ? 0 : 1;
+	do {
 		result = SSL_read_ex(t->ssl, buf + total, size - total, &n);
-		if (result != 1)
-			break;
-		total += n;
-	}
+		if (result == 1)
+			total += n;
+	} while (result == 1 && total < size && SSL_has_pending(t->ssl) == 1);
 	t->more = total == size && SSL_has_pending(t->ssl) == 1;
 	if (t->more)
 		loop_again(s->loop, &t->again);
@@ -378,7 +385,7 @@ static enum write_result tls_write(struct stream *s, const struct iovec *v, int 
 		failure_set(why, PHASE_SESSION, DOMAIN_ERRNO, EPIPE, NULL);
 		return WRITE_FAILED;
 	}
-	ERR_clear_error();
+	forget_errors();
 	t->reads_left = 1;
 	t->n_sent = 0;
 	cursor_move(&c, 0);
@@ -605,7 +612,9 @@ static bool begin(struct stream *s, struct shared *context, const char *host, co
 	s->transport = t;
 	s->ops = &tls_ops;
 	s->securing = true;
-	loop_again(s->loop, &t->again);
+	if (!tls_context_of(context)->for_clients || len > 0)
+		loop_again(s->loop, &t->again);
+	(void)stream_changed(s);
 	return true;
 }
 

@@ -38,6 +38,15 @@ void *__wrap_mem_resize(void *ptr, size_t size)
 	return must_fail() ? NULL : __real_mem_resize(ptr, size);
 }
 
+static unsigned n_asked; /* sockets, for bytes */
+
+/* Takes the library's place in this program. */
+ssize_t recv(int fd, void *buf, size_t size, int flags)
+{
+	n_asked++;
+	return recvfrom(fd, buf, size, flags, NULL, NULL);
+}
+
 static struct loop *loop;
 static struct shared *for_clients, *for_servers;
 static const struct peer nobody;
@@ -367,6 +376,55 @@ static void what_is_inside_is_announced_again(void **state)
 	}
 }
 
+/* Each question that only finds out that there is nothing costs as much as an answer. */
+static void a_socket_is_asked_only_when_it_has_something(void **state)
+{
+	struct end server, client;
+
+	(void)state;
+	join_apart(&server, &client);
+	assert_true(stream_start_tls(server.stream, for_clients, NULL, NULL));
+	n_asked = 0;
+	run_turns(loop, 5);
+	assert_int_equal(n_asked, 0);
+
+	/* the end of the handshake and the first record come in one piece */
+	assert_true(stream_start_tls(client.stream, for_servers, "localhost", NULL));
+	for (int turns = 0; turns < 20 && !client.secured; turns++) {
+		run_turns(loop, 2);
+		if (!client.secured)
+			(void)carry(&client, &server, 0, 0);
+		(void)carry(&server, &client, 0, 0);
+	}
+	assert_int_equal(put(client.stream, 0, 30, 1), WRITE_DONE);
+	n_asked = 0;
+	(void)carry(&client, &server, 0, 0);
+	run_turns(loop, 5);
+	assert_true(server.secured);
+	assert_int_equal(server.n_got, 30);
+	assert_int_equal(n_asked, 1);
+
+	/* one record, read in pieces; then two at once */
+	server.max = 10;
+	assert_int_equal(put(client.stream, 30, 100, 1), WRITE_DONE);
+	n_asked = 0;
+	(void)carry(&client, &server, 0, 0);
+	run_turns(loop, 20);
+	assert_int_equal(server.n_got, 130);
+	assert_int_equal(n_asked, 1);
+	server.max = 1000;
+	assert_int_equal(put(client.stream, 130, 50, 1), WRITE_DONE);
+	assert_int_equal(put(client.stream, 180, 50, 1), WRITE_DONE);
+	n_asked = 0;
+	(void)carry(&client, &server, 0, 0);
+	run_turns(loop, 5);
+	assert_int_equal(server.n_got, 230);
+	assert_int_equal(n_asked, 1);
+	assert_true(server.good);
+	leave(&client);
+	leave(&server);
+}
+
 static void both_ends_say_what_they_speak(void **state)
 {
 	struct end server, client;
@@ -659,6 +717,7 @@ int main(void)
 	    cmocka_unit_test(everything_arrives_at_every_split),
 	    cmocka_unit_test(much_arrives_whole_in_both_directions),
 	    cmocka_unit_test(what_is_inside_is_announced_again),
+	    cmocka_unit_test(a_socket_is_asked_only_when_it_has_something),
 	    cmocka_unit_test(both_ends_say_what_they_speak),
 	    cmocka_unit_test(a_goodbye_and_an_end_without_one_are_ends),
 	    cmocka_unit_test(unencrypted_bytes_beside_the_request_are_refused),
