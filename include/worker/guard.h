@@ -35,7 +35,8 @@ void guard_undo(struct client *c);
 /* A named statement with this text is about to be bound. False: it leaves nothing behind on any server. */
 bool guard_bound(struct client *c, const char *text);
 
-/* A command is complete; those of our own leave nothing. False: out of memory. */
+/* A command is complete; those of our own leave nothing. Something follows from SET, RESET and DISCARD ALL even with
+   the guard off. False: out of memory. */
 bool guard_note_tag(struct server *s, struct bytes tag) MUST_USE;
 /* An error of the client's. */
 void guard_note_error(struct client *c);
@@ -45,20 +46,5 @@ bool guard_ready(struct client *c, char status, struct str *out) MUST_USE;
 void guard_write_refusal(struct client *c, unsigned mark, struct str *out);
 
 void guard_free(struct client *c);
-
-/* Even with the guard off something follows from SET, RESET and DISCARD ALL: known by length and first letter. */
-static inline bool guard_wants_tag(const struct frame *f, const struct guard *g)
-{
-	switch (f->len) {
-	case FRAME_HEADER_BYTES + 4:
-		return true;
-	case FRAME_HEADER_BYTES + 6:
-		return g != NULL || f->data[FRAME_HEADER_BYTES] == 'R';
-	case FRAME_HEADER_BYTES + 12:
-		return g != NULL || f->data[FRAME_HEADER_BYTES] == 'D';
-	default:
-		return g != NULL;
-	}
-}
 
 #endif

@@ -538,9 +538,12 @@ static uint64_t ends_us_locked(const struct pool *p, const struct place *pl) REQ
 
 static bool too_old_locked(struct pool *p, const struct place *pl, uint64_t now_us) REQUIRES(p->lock)
 {
-	if (p->settings->server_lifetime_us == 0)
+	uint64_t lifetime_us = p->settings->server_lifetime_us;
+
+	if (lifetime_us == 0)
 		return pl->used;
-	if (now_us < ends_us_locked(p, pl))
+	/* most are too young for the rest to matter */
+	if (now_us < pl->opened_us + lifetime_us || now_us < ends_us_locked(p, pl))
 		return false;
 	p->last_retired_us = now_us;
 	return true;

@@ -376,7 +376,7 @@ enum step relay_from_client(struct client *c, struct span bytes)
 	if (run.rewrites && rewritten_sent(c, &run) == STEP_CLOSED)
 		return STEP_CLOSED;
 	/* messages that nothing answers (late COPY data, Flush) must not keep the server */
-	if (run.send > 0)
+	if (run.send > 0 && c->server->answers.n == 0)
 		link_consider(c->server);
 	return STEP_WAIT;
 }
@@ -390,9 +390,11 @@ struct gather {
 	size_t bytes;
 };
 
-static const char ready_idle[] = {'Z', 0, 0, 0, 5, 'I'};
-static const char ready_block[] = {'Z', 0, 0, 0, 5, 'T'};
-static const char ready_failed[] = {'Z', 0, 0, 0, 5, 'E'};
+#define READY_BYTES 6u
+
+static const char ready_idle[READY_BYTES] = {'Z', 0, 0, 0, 5, 'I'};
+static const char ready_block[READY_BYTES] = {'Z', 0, 0, 0, 5, 'T'};
+static const char ready_failed[READY_BYTES] = {'Z', 0, 0, 0, 5, 'E'};
 
 /* One turn's worth of a server's bytes. */
 struct turn {
@@ -447,9 +449,9 @@ static void add(struct turn *t, const char *data, size_t len)
 	out->bytes += len;
 }
 
-static void add_ready(struct turn *t, char status)
+static const char *ready_message(char status)
 {
-	add(t, status == 'I' ? ready_idle : status == 'T' ? ready_block : ready_failed, sizeof(ready_idle));
+	return status == 'I' ? ready_idle : status == 'T' ? ready_block : ready_failed;
 }
 
 /* V is the severity that is never translated; it follows S. Before PostgreSQL 9.6 there is only S. */
@@ -518,14 +520,11 @@ static bool note_parameter(struct server *s, const struct frame *f)
 }
 
 /* A ReadyForQuery that is the client's: its query is over, perhaps its transaction too. */
-static void note_ready(struct turn *t, char status)
+static void note_ready(struct turn *t, struct client *c, char status)
 {
-	struct client *c = t->s->client;
 	struct counters *counters = &t->s->seat->counters;
 	uint64_t now_us = worker_now_us(t->s->worker);
 
-	if (c == NULL)
-		return;
 	if (t->s->last_words != NULL)
 		server_forget_last_words(t->s); /* they were not: anybody may raise a warning with such a code */
 	counters->query_count++;
@@ -560,15 +559,22 @@ static void add_scratch(struct turn *t)
 }
 
 /* What state_guard has to say goes before the ReadyForQuery. */
-static void add_warning(struct turn *t, char status)
+static void add_warning(struct turn *t, struct client *c, char status)
 {
-	struct client *c = t->s->client;
-
-	if (c == NULL || c->guard == NULL)
-		return;
 	str_clear(&t->s->worker->scratch);
 	if (guard_ready(c, status, &t->s->worker->scratch))
 		add_scratch(t);
+}
+
+static void add_ready(struct turn *t, const char *message, char status)
+{
+	struct client *c = t->s->client;
+
+	if (c != NULL && c->guard != NULL)
+		add_warning(t, c, status);
+	add(t, message, READY_BYTES);
+	if (c != NULL)
+		note_ready(t, c, status);
 }
 
 static void judged(struct turn *t, const struct frame *f, enum answer_verdict verdict, char status)
@@ -576,24 +582,20 @@ static void judged(struct turn *t, const struct frame *f, enum answer_verdict ve
 	struct server *s = t->s;
 	char released;
 
-	if (answers_released_ready(&s->answers, &released)) {
-		add_warning(t, released);
-		add_ready(t, released);
-		note_ready(t, released);
-	}
 	switch (verdict) {
 	case ANSWER_FORWARD:
 		if (f->type == 'Z')
-			add_warning(t, status);
-		add(t, f->data, f->len);
-		if (f->type == 'Z')
-			note_ready(t, status);
+			add_ready(t, f->data, status);
+		else
+			add(t, f->data, f->len);
 		break;
 	case ANSWER_SWALLOW:
 		if (f->type == 'Z')
 			t->errand_done = s->errand != ERRAND_NONE;
 		break;
 	case ANSWER_HOLD_READY:
+		if (answers_released_ready(&s->answers, &released))
+			add_ready(t, ready_message(released), released);
 		break;
 	case ANSWER_IMPOSSIBLE:
 		server_log(s, LEVEL_WARNING, "message of type 0x%02x came when nothing of the kind was due", f->type);
@@ -620,34 +622,35 @@ static bool take_last_words(struct turn *t, const struct frame *f)
 	return true;
 }
 
-/* Such as matter for session parameters, and for state_guard. */
-static void note_tag_for_guard(struct turn *t, const struct frame *f)
+/* ALTER, CREATE, DISCARD, RESET, SET and the like. Most tags are SELECT, INSERT, UPDATE. */
+static bool may_matter(const struct frame *f)
+{
+	switch (f->len > FRAME_HEADER_BYTES ? f->data[FRAME_HEADER_BYTES] : '\0') {
+	case 'A':
+	case 'C':
+	case 'D':
+	case 'R':
+		return true;
+	case 'S':
+		return f->len == FRAME_HEADER_BYTES + sizeof("SET");
+	default:
+		return false;
+	}
+}
+
+/* Some tell of prepared statements and session parameters; state_guard wants to know all. */
+static void note_tag(struct turn *t, const struct frame *f)
 {
 	struct server *s = t->s;
 	struct bytes tag;
 
-	if (guard_wants_tag(f, s->client == NULL ? NULL : s->client->guard) &&
-	    message_parse_command_complete(f->data + FRAME_HEADER_BYTES, f->len - FRAME_HEADER_BYTES, &tag) &&
-	    !guard_note_tag(s, tag))
+	if (!may_matter(f) && (s->client == NULL || s->client->guard == NULL))
+		return;
+	if (!message_parse_command_complete(f->data + FRAME_HEADER_BYTES, f->len - FRAME_HEADER_BYTES, &tag))
+		return;
+	prepared_note_tag(s, tag.data);
+	if (!guard_note_tag(s, tag))
 		fail(t, "out of memory");
-}
-
-/* ALTER, CREATE, DISCARD and the like. Most tags are SELECT, INSERT, UPDATE. */
-static bool may_matter(const struct frame *f)
-{
-	char first = f->len > FRAME_HEADER_BYTES ? f->data[FRAME_HEADER_BYTES] : '\0';
-
-	return first == 'A' || first == 'C' || first == 'D';
-}
-
-/* Such as matter for prepared statements. */
-static void note_tag(struct server *s, const struct frame *f)
-{
-	struct bytes tag;
-
-	if (may_matter(f) &&
-	    message_parse_command_complete(f->data + FRAME_HEADER_BYTES, f->len - FRAME_HEADER_BYTES, &tag))
-		prepared_note_tag(s, tag.data);
 }
 
 /* What the client reads instead of the server's error: about a name that is taken, or a message that we spoiled. */
@@ -725,8 +728,7 @@ static void take_frame(struct turn *t, const struct frame *f)
 			is_other |= prepared_error(s, f->data + FRAME_HEADER_BYTES, f->len - FRAME_HEADER_BYTES);
 		break;
 	case 'C':
-		note_tag(s, f);
-		note_tag_for_guard(t, f);
+		note_tag(t, f);
 		break;
 	default: /* nothing to note */
 		break;
