@@ -20,7 +20,8 @@ enum failure_phase {
 	PHASE_STARTUP, /* our start-up message is out, nothing came back yet */
 	PHASE_AUTH,    /* from the server's first answer to AuthenticationOk */
 	PHASE_SETTLE,  /* from AuthenticationOk to the first ReadyForQuery */
-	PHASE_SESSION  /* in use or idle */
+	PHASE_SESSION, /* in use or idle */
+	PHASE_LOOKUP   /* running auth_query for a client that logs in */
 };
 
 /* What `code` means. */
@@ -49,9 +50,11 @@ enum failure_code {
 	FAILURE_AUTH_NO_PASSWORD, /* the server asks for a password, none is known */
 	FAILURE_AUTH_SERVER,      /* the server could not prove that it knows the secret (SCRAM) */
 	FAILURE_NO_MEMORY,
-	FAILURE_WRONG_ROLE, /* target_session_attrs asks for another host; text: what this one is */
-	FAILURE_NO_ADDRESS, /* a host name has no addresses, or no host is configured */
-	FAILURE_ADMIN,      /* ended by an operator; text: how */
+	FAILURE_WRONG_ROLE,      /* target_session_attrs asks for another host; text: what this one is */
+	FAILURE_NO_ADDRESS,      /* a host name has no addresses, or no host is configured */
+	FAILURE_ADMIN,           /* ended by an operator; text: how */
+	FAILURE_LOOKUP_SHAPE,    /* auth_query does not return what it has to; text: what instead */
+	FAILURE_LOOKUP_DATABASE, /* there is no database to run auth_query in; text: why */
 
 	/* No server has failed: what keeps a client from being served. Phase PHASE_NONE. */
 	FAILURE_POOL_FULL,                /* query_wait_timeout is over: all servers of the pool are busy */

@@ -214,6 +214,14 @@ uint64_t conf_transaction_timeout_us(const struct config *c, const struct conf_u
 uint64_t conf_idle_transaction_timeout_us(const struct config *c, const struct conf_user *u);
 uint64_t conf_client_idle_timeout_us(const struct config *c, const struct conf_user *u);
 
+/*
+ * How the secret is found of users who are not in the user list, for clients of database `d`; NULL: the console. Each
+ * is the database's own value, else the setting. NULL: there is none; auth_dbname: the database itself.
+ */
+const char *conf_auth_user(const struct config *c, const struct conf_database *d);
+const char *conf_auth_query(const struct config *c, const struct conf_database *d);
+const char *conf_auth_dbname(const struct config *c, const struct conf_database *d);
+
 /* What config_diff tells. */
 enum conf_change {
 	CONF_SETTING_CHANGED,        /* name, old and new text (NULL for SQL NULL; secrets are not settings) */

@@ -62,6 +62,8 @@ struct facts {
 	    *secret_place; /* "/etc/userlist.txt:3", "auth_query", "the client's login": where the password came from */
 	enum stored_secret stored; /* what it is */
 	bool forced_user;          /* the [databases] line has user= */
+	bool runs_auth_query;      /* the role is an auth_user, and the connection is one that runs auth_query */
+	const char *auth_query;    /* PHASE_LOOKUP: the query */
 	const char *account;       /* the system account that we run as */
 	const char *since;         /* formatted time at which the outage began */
 	uint32_t attempts;         /* made so far in this outage; 0: not known */

@@ -160,17 +160,24 @@ struct replication {
  *
  * A replication connection has a pool of its own beside that of its database and user (`home`), with one client and one
  * server, so that its server is nobody else's. When its client has left it is closed for good.
+ *
+ * The pool of an auth_user (`lookups`) is another one than that of the clients who log in as it, if there are any: who
+ * waits there is a client of whatever database whose secret is to be found. It has a seat on each worker, so that
+ * nobody moves for that.
  */
 struct pool {
 	struct lock lock;
 	const char *database, *user;     /* immutable */
 	bool console;                    /* immutable */
+	bool lookups;                    /* immutable: its servers run auth_query and serve no client */
 	struct pool *home;               /* immutable; NULL: this is no replication connection's pool */
 	struct replication *replication; /* immutable, owned; NULL likewise */
 	enum pool_state state;
 	uint32_t epoch;           /* RECONNECT and changed connection settings count it up */
 	struct shared *welcome;   /* parameters for new clients; NULL until the first login */
 	struct shared *keys;      /* SCRAM keys of a client's login, for logging in as it */
+	struct shared *secret;    /* what auth_query has found for its user (pool/found_secret.h); NULL: nothing yet */
+	bool secret_is_new;       /* and it has changed since main last looked */
 	struct outage *outage;    /* what is wrong, NULL when nothing is */
 	bool trying;              /* with an outage: an attempt is under way */
 	bool asked;               /* with an outage: somebody has asked since the last attempt */
@@ -380,6 +387,12 @@ void pool_call(struct pool *p, struct call *call);
 /* SCRAM keys of a client that has just logged in; takes the reference. */
 void pool_set_keys(struct pool *p, struct shared *keys);
 struct shared *pool_keys(struct pool *p) MUST_USE;
+/* What auth_query has found for its user; takes the reference. If that is something else than before, an outage may be
+   over: main is told to try again at once. */
+void pool_set_secret(struct pool *p, struct shared *secret, struct letters *out);
+struct shared *pool_secret(struct pool *p) MUST_USE;
+/* True once after each change. Main. */
+bool pool_take_new_secret(struct pool *p);
 struct shared *pool_welcome(struct pool *p) MUST_USE;
 struct outage *pool_outage(struct pool *p) MUST_USE;
 /* True while the outage that began then is not over. */
@@ -420,6 +433,8 @@ bool pool_evict_coldest(struct pool *p, const struct host *host, enum pool_limit
 
 /* Clients on a seat. pool_seat_for picks the seat with the fewest and counts the client there. */
 struct seat *pool_seat_for(struct pool *p, uint16_t prefer_worker);
+/* The seat on this worker, of a pool that has one on each; counts the client there. */
+struct seat *pool_seat_at(struct pool *p, uint16_t worker);
 void pool_seat_left(struct seat *s);
 
 /* What must always hold (src/README.md): NULL, or the text of the first thing that does not. Tests and the simulator.

@@ -56,7 +56,7 @@ struct registry {
 
 /* A client's place in the books, from login to the end. Owned by the client. */
 struct entry {
-	struct database *database;
+	struct database *database; /* NULL while it waits for auth_query, likewise the account */
 	struct account *account;
 	struct seat *seat;
 };
@@ -84,6 +84,10 @@ enum entering registry_enter(struct registry *r, const struct config *c, const c
 enum entering registry_enter_replication(struct registry *r, const struct config *c, const char *database,
                                          const char *user, uint16_t worker, struct replication *replication,
                                          struct entry *entry) MUST_USE;
+/* A client of whom nobody knows yet who it is waits until auth_query can be run, as `auth_user` in `database`, for it:
+   a seat of that pool on its worker, and nothing else in `entry`. It counts in no limit for clients. */
+enum entering registry_enter_lookups(struct registry *r, const struct config *c, const char *database,
+                                     const char *auth_user, uint16_t worker, struct entry *entry) MUST_USE;
 void registry_leave(struct registry *r, struct entry *entry, uint64_t now_us);
 
 /* For the console, for reloads, and for who holds what under a limit: databases and pools in creation order, each

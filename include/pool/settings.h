@@ -45,6 +45,11 @@ struct pool_settings {
 struct pool_settings *pool_settings_new(const struct config *c, const struct conf_database *d, const char *name,
                                         const char *user) MUST_USE;
 
+/* For the servers that run auth_query as `auth_user` in database `name`: none is opened in advance, and a forced user
+   is not theirs. NULL: out of memory. Any thread. */
+struct pool_settings *pool_settings_new_lookups(const struct config *c, const struct conf_database *d, const char *name,
+                                                const char *auth_user) MUST_USE;
+
 /* Servers opened under `a` may go on under `b`: same place, same account, same start-up. */
 bool pool_settings_same_server(const struct pool_settings *a, const struct pool_settings *b);
 

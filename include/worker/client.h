@@ -31,6 +31,7 @@ struct words;
 /* What a client waits for. One handler each, in client.c and client_login.c. */
 #define CLIENT_STATES(X)                                                                                               \
 	X(HELLO, "waiting for the startup packet", client_login_hello)                                                 \
+	X(LOOKUP, "waiting for its password to be looked up", client_login_wait)                                       \
 	X(PROVING, "waiting for the client's proof of identity", client_login_proof)                                   \
 	X(DERIVING, "waiting for a key derivation", client_login_wait)                                                 \
 	X(MOVING, "on its way to its pool's worker", client_login_wait)                                                \

@@ -45,6 +45,7 @@ enum errand {
 	ERRAND_PARAMS,  /* SET, for its client */
 	ERRAND_CONNECT, /* connect_query after login */
 	ERRAND_RESET,   /* server_reset_query, its client has left */
+	ERRAND_LOOKUP,  /* auth_query, for its client, which logs in */
 	ERRAND_CANCEL   /* waits until a cancel request for it has been closed */
 };
 

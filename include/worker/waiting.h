@@ -43,6 +43,7 @@ struct waiting_why {
 	const char *limited_by;                                      /* a setting; NULL: no limit was met */
 	uint32_t limit, reserve;                                     /* its value; reserve_pool_size if that counts */
 	bool is_session;                                             /* pool_mode = session */
+	bool lookups;                                                /* the pool is one that runs auth_query */
 	struct waiting_share share[WAITING_SHARES];                  /* who has most servers under that limit */
 	uint32_t n_others;                                           /* pools that have some and are not named there */
 };

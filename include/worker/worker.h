@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "base/table.h"
 #include "conf/config.h"
+#include "worker/lookup_troubles.h"
 #include "worker/office.h"
 #include "worker/told.h"
 #include "worker/waiting.h"
@@ -59,6 +60,8 @@ struct worker {
 	struct error_ring *errors; /* what ended here, for SHOW ERRORS */
 
 	struct waiting_why waiting; /* what waiting_why found last */
+
+	struct lookup_troubles lookup_troubles; /* what auth_query ran into of late */
 
 	struct told told;      /* addresses that were told of an outage a moment ago */
 	struct failure why;    /* of the last read or write on a server that failed; empty otherwise */

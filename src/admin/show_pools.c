@@ -309,6 +309,8 @@ static struct pool_facts pool_facts_of(struct pool *p)
 				facts.oldest_us = since_us;
 		}
 	}
+	if (p->lookups) /* as in PgBouncer, its clients are none that have logged in */
+		facts.clients = facts.waiting;
 	facts.mode = p->settings->mode;
 	facts.balance = balance_text(p->settings->database);
 	lock_drop(&p->lock);
@@ -334,13 +336,20 @@ static const char *pool_user(const struct pool *p)
 	return p == NULL ? CONSOLE_DATABASE : p->user;
 }
 
-/* A replication connection's, which counts in its home's row. */
+/* A replication connection's, or one that runs auth_query: it counts in the row of its database and user. */
 static bool is_guest(const struct pool *p)
 {
-	return p != NULL && p->home != NULL;
+	return p != NULL && (p->home != NULL || p->lookups);
 }
 
-/* Guests come behind their home. */
+/* In one row with the one before it. */
+static bool shares_row(const struct pool *before, const struct pool *p)
+{
+	return is_guest(p) && strcmp(pool_database(before), pool_database(p)) == 0 &&
+	       strcmp(pool_user(before), pool_user(p)) == 0;
+}
+
+/* Guests come behind their home, if there is one. */
 static int by_pool_name(const void *x, const void *y)
 {
 	const struct pool *a = *(const struct pool *const *)x, *b = *(const struct pool *const *)y;
@@ -410,7 +419,7 @@ void show_pools(struct view *v)
 		struct pool_facts console = {.clients = v->console->n_terminals, .mode = POOL_MODE_STATEMENT};
 		struct pool_facts facts = p == NULL ? console : pool_facts_of(p);
 
-		while (i + 1 < all.n && is_guest(*(struct pool **)array_at(&all, i + 1)))
+		while (i + 1 < all.n && shares_row(p, *(struct pool **)array_at(&all, i + 1)))
 			add_guest(&facts, *(struct pool **)array_at(&all, ++i));
 		write_pool(v, p, &facts);
 	}

@@ -150,6 +150,8 @@ static const char *client_word(const struct client *c)
 	case CLIENT_CANCELING:
 	case CLIENT_CLOSING:
 		return NULL;
+	case CLIENT_LOOKUP:
+		return c->waiter.queued ? "waiting" : NULL;
 	case CLIENT_GREETING:
 	case CLIENT_QUEUED:
 		return "waiting";

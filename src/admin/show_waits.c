@@ -43,6 +43,7 @@ struct wait {
 	struct address address;
 	int unix_port;
 	bool is_login;
+	bool is_asked; /* auth_query runs for it */
 	struct waiting_why why;
 };
 
@@ -95,6 +96,7 @@ static void note_wait(struct view *v, struct worker *w, const struct client *c)
 	wait->application = mem_copy_str(application == NULL ? "" : application);
 	wait->unix_port = w->config->settings.listen_port;
 	wait->is_login = c->state == CLIENT_GREETING;
+	wait->is_asked = c->state == CLIENT_LOOKUP && !c->waiter.queued;
 	if (c->stream == NULL || !stream_remote_address(c->stream, &wait->address))
 		memset(&wait->address, 0, sizeof(wait->address));
 	waiting_copy(&wait->why, waiting_why(w, c->entry.seat, 0));
@@ -121,7 +123,7 @@ void collect_waits(struct view *v, struct worker *w)
 	list_each (node, &w->clients) {
 		const struct client *c = container_of(node, struct client, on_worker);
 
-		if (c->state == CLIENT_QUEUED || c->state == CLIENT_GREETING)
+		if (c->state == CLIENT_QUEUED || c->state == CLIENT_GREETING || c->state == CLIENT_LOOKUP)
 			note_wait(v, w, c);
 	}
 	list_each (node, &w->servers) {
@@ -192,7 +194,12 @@ static void write_wait(struct view *v, const struct wait *wait)
 	struct row r;
 
 	str_init(&sentence, WAITING_TEXT_LIMIT_BYTES);
-	waiting_write_sentence(why, wait->is_login, &sentence);
+	if (wait->is_asked)
+		str_printf(&sentence,
+		           "the login waits for the answer to auth_query, asked as user \"%s\" in database \"%s\"",
+		           why->user, why->database);
+	else
+		waiting_write_sentence(why, wait->is_login, &sentence);
 	row_begin(&r, &v->out, v->n_columns);
 	row_number(&r, wait->id);
 	row_text(&r, wait->database);

@@ -123,3 +123,25 @@ uint64_t conf_client_idle_timeout_us(const struct config *c, const struct conf_u
 {
 	return users_time(u == NULL ? 0 : u->client_idle_timeout, c->settings.client_idle_timeout_us);
 }
+
+static const char *own_or(const char *own, const char *setting)
+{
+	if (own != NULL)
+		return own;
+	return setting == NULL || setting[0] == '\0' ? NULL : setting;
+}
+
+const char *conf_auth_user(const struct config *c, const struct conf_database *d)
+{
+	return own_or(d == NULL ? NULL : d->auth_user, c->settings.auth_user);
+}
+
+const char *conf_auth_query(const struct config *c, const struct conf_database *d)
+{
+	return own_or(d == NULL ? NULL : d->auth_query, c->settings.auth_query);
+}
+
+const char *conf_auth_dbname(const struct config *c, const struct conf_database *d)
+{
+	return own_or(d == NULL ? NULL : d->auth_dbname, c->settings.auth_dbname);
+}

@@ -26,6 +26,8 @@ static const char *phase_text(enum failure_phase phase)
 		return "end of login";
 	case PHASE_SESSION:
 		return "session";
+	case PHASE_LOOKUP:
+		return "auth_query";
 	}
 	return NULL;
 }
@@ -161,6 +163,9 @@ static void add_common_facts(const struct subject *subject, struct str *out)
 	const struct facts *facts = subject->facts;
 	struct sentence s;
 
+	if (facts->runs_auth_query)
+		str_printf(out, "%sThis user is auth_user: it runs auth_query for clients that log in.",
+		           out->len > 0 ? " " : "");
 	sentence_begin(&s, out);
 	sentence_quoted(&s, "database", facts->database);
 	sentence_quoted(&s, "user", facts->user);

@@ -215,6 +215,7 @@ static enum verdict_scope scope_of(enum failure_phase phase)
 	case PHASE_AUTH:
 	case PHASE_SETTLE:
 	case PHASE_SESSION:
+	case PHASE_LOOKUP:
 		break;
 	}
 	return SCOPE_POOL;

@@ -224,6 +224,8 @@ static const char *code_words(enum failure_code code)
 	case FAILURE_ADMIN:
 		return "ended by an operator";
 	case FAILURE_NONE:
+	case FAILURE_LOOKUP_SHAPE:
+	case FAILURE_LOOKUP_DATABASE:
 	case FAILURE_POOL_FULL:
 	case FAILURE_DATABASE_FULL:
 	case FAILURE_USER_FULL:
@@ -444,6 +446,50 @@ static bool put_wanted_role(const struct subject *s, struct str *out)
 static bool put_connections(const struct subject *s, struct str *out)
 {
 	return write_number(s->facts->connections, out);
+}
+
+static bool put_auth_query(const struct subject *s, struct str *out)
+{
+	return write_known(s->facts->auth_query, out);
+}
+
+/* What PostgreSQL says permission is denied for, and the privilege that a query needs there. */
+static const struct {
+	const char *says, *grant;
+} grants[] = {
+    {"permission denied for table ", "SELECT ON"},
+    {"permission denied for view ", "SELECT ON"},
+    {"permission denied for materialized view ", "SELECT ON"},
+    {"permission denied for foreign table ", "SELECT ON"},
+    {"permission denied for relation ", "SELECT ON"},
+    {"permission denied for schema ", "USAGE ON SCHEMA"},
+    {"permission denied for function ", "EXECUTE ON FUNCTION"},
+};
+
+/* A server's word that needs no quotes, or nothing: it is to be pasted. */
+static bool is_plain_name(const char *name, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!((name[i] >= 'a' && name[i] <= 'z') || (name[i] >= '0' && name[i] <= '9' && i > 0) ||
+		      name[i] == '_'))
+			return false;
+	return len > 0 && len < 64;
+}
+
+static bool put_missing_grant(const struct subject *s, struct str *out)
+{
+	struct bytes m = s->report.message;
+
+	for (size_t i = 0; i < sizeof(grants) / sizeof(grants[0]); i++) {
+		size_t len = strlen(grants[i].says);
+
+		if (m.len <= len || memcmp(m.data, grants[i].says, len) != 0 ||
+		    !is_plain_name(m.data + len, m.len - len))
+			continue;
+		str_printf(out, "GRANT %s %.*s TO ", grants[i].grant, (int)(m.len - len), m.data + len);
+		return put_user_identifier(s, out);
+	}
+	return false;
 }
 
 static const struct {

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "conf/tls.h"
 #include "conf/userlist.h"
+#include "pool/found_secret.h"
 #include "pool/opener_private.h"
 
 /* Room for the texts that facts point to. */
@@ -117,19 +118,35 @@ static enum stored_secret stored_of(const char *secret)
 	return STORED_UNKNOWN;
 }
 
-static void add_secret(struct facts *f, const struct pool_settings *set, struct fact_texts *texts)
+/* False: auth_query has found none for the pool's user. */
+static bool add_found_secret(struct facts *f, struct pool *p)
+{
+	struct shared *shared = pool_secret(p);
+
+	if (shared == NULL)
+		return false;
+	f->stored = stored_of(found_secret_of(shared)->text);
+	f->secret_place = "auth_query";
+	shared_unref(shared);
+	return true;
+}
+
+static void add_secret(struct facts *f, const struct pool_settings *set, struct pool *p, struct fact_texts *texts)
 {
 	const struct conf_login *login = config_find_login(set->config, set->user);
+	const struct conf_database *d = set->database;
 
 	f->forced_user = set->forced_user;
 	f->stored = set->secret == NULL ? STORED_NOTHING : stored_of(set->secret);
-	if (set->forced_user && set->database->password != NULL)
+	if (set->secret == NULL && add_found_secret(f, p))
+		return;
+	if (d->password != NULL && set->secret == d->password)
 		f->secret_place = f->config_place;
 	else if (set->secret != NULL && login != NULL && login->line > 0) {
 		snprintf(texts->secret_place, sizeof(texts->secret_place), "%s:%u", set->global->auth_file,
 		         login->line);
 		f->secret_place = texts->secret_place;
-	} else if (set->secret == NULL && !set->forced_user)
+	} else if (set->secret == NULL && !set->forced_user && !p->lookups)
 		f->secret_place = "the client's login";
 }
 
@@ -155,7 +172,8 @@ static void add_config(struct facts *f, const struct opener_pool *op, const stru
 	}
 	f->sqlstate_mode =
 	    set->global->error_sqlstate == ERROR_SQLSTATE_PRECISE ? SQLSTATE_PRECISE : SQLSTATE_COMPATIBLE;
-	add_secret(f, set, texts);
+	f->runs_auth_query = op->pool->lookups;
+	add_secret(f, set, op->pool, texts);
 }
 
 /* ---- how many ---- */

@@ -516,6 +516,8 @@ void opener_consider(struct opener *o, struct pool *p, uint64_t now_us, struct l
 		pool_may_ask(p, true, out);
 		return;
 	}
+	if (pool_take_new_secret(p))
+		opener_forget_outage(o, p);
 	list_remove(&op->sleeping);
 	list_remove(&op->blocked);
 	op->full = op->is_short = op->only_minimum = false;

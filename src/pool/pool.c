@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "pool/found_secret.h"
 #include "pool/outage.h"
 #include "pool/settings.h"
 
@@ -108,6 +109,7 @@ void pool_free(struct pool *p)
 	shared_unref(&p->settings->shared);
 	shared_unref(p->welcome);
 	shared_unref(p->keys);
+	shared_unref(p->secret);
 	if (p->outage != NULL)
 		shared_unref(&p->outage->shared);
 	lock_fini(&p->lock);
@@ -255,6 +257,17 @@ static void want_locked(struct pool *p, struct letters *out) REQUIRES(p->lock)
 {
 	/* one that is under way will be read: whoever lacks servers by then is seen */
 	if (!p->may_ask || p->want_posted)
+		return;
+	p->may_ask = false;
+	p->want_posted = true;
+	letters_add(out, &p->want);
+}
+
+/* There is an outage, and a reason to hope: whoever comes now waits for the next attempt, and main makes it at once. */
+static void try_again_locked(struct pool *p, struct letters *out) REQUIRES(p->lock)
+{
+	p->trying = true;
+	if (p->want_posted)
 		return;
 	p->may_ask = false;
 	p->want_posted = true;
@@ -1246,6 +1259,44 @@ struct shared *pool_keys(struct pool *p)
 	return keys;
 }
 
+void pool_set_secret(struct pool *p, struct shared *secret, struct letters *out)
+{
+	struct shared *old;
+
+	lock_take(&p->lock);
+	old = p->secret;
+	p->secret = secret;
+	if (!found_secret_same(found_secret_of(old), found_secret_of(secret))) {
+		p->secret_is_new = true;
+		if (p->outage != NULL)
+			try_again_locked(p, out);
+	}
+	lock_drop(&p->lock);
+	shared_unref(old);
+}
+
+struct shared *pool_secret(struct pool *p)
+{
+	struct shared *secret;
+
+	lock_take(&p->lock);
+	secret = p->secret;
+	shared_ref(secret);
+	lock_drop(&p->lock);
+	return secret;
+}
+
+bool pool_take_new_secret(struct pool *p)
+{
+	bool is_new;
+
+	lock_take(&p->lock);
+	is_new = p->secret_is_new;
+	p->secret_is_new = false;
+	lock_drop(&p->lock);
+	return is_new;
+}
+
 struct shared *pool_welcome(struct pool *p)
 {
 	struct shared *welcome;
@@ -1460,6 +1511,19 @@ struct seat *pool_seat_for(struct pool *p, uint16_t prefer_worker)
 	best->n_clients++;
 	lock_drop(&p->lock);
 	return best;
+}
+
+struct seat *pool_seat_at(struct pool *p, uint16_t worker)
+{
+	struct seat *s = p->seat;
+
+	lock_take(&p->lock);
+	for (uint16_t i = 0; i < p->n_seats; i++)
+		if (p->seat[i].worker == worker)
+			s = &p->seat[i];
+	s->n_clients++;
+	lock_drop(&p->lock);
+	return s;
 }
 
 void pool_seat_left(struct seat *s)

@@ -14,6 +14,7 @@
 
 struct pool_key {
 	const char *database, *user;
+	bool lookups;
 };
 
 static bool same_database(const struct table_node *node, const void *key)
@@ -31,7 +32,7 @@ static bool same_pool(const struct table_node *node, const void *key)
 	const struct pool *p = container_of_const(node, struct pool, by_name);
 	const struct pool_key *k = (const struct pool_key *)key;
 
-	return strcmp(p->database, k->database) == 0 && strcmp(p->user, k->user) == 0;
+	return strcmp(p->database, k->database) == 0 && strcmp(p->user, k->user) == 0 && p->lookups == k->lookups;
 }
 
 static uint32_t text_hash(const struct table *t, const char *text)
@@ -166,10 +167,10 @@ static enum pool_state state_of_locked(const struct registry *r, const struct da
 }
 
 static struct pool *make_pool_locked(struct registry *r, struct database *d, struct pool_settings *set,
-                                     const char *user) REQUIRES(r->lock)
+                                     const char *user, bool lookups) REQUIRES(r->lock)
 {
-	struct pool_key key = {d->name, user};
-	uint16_t workers[UINT8_MAX + 1], n = seats_for(r, set);
+	struct pool_key key = {d->name, user, lookups};
+	uint16_t workers[UINT8_MAX + 1], n = lookups ? r->n_workers : seats_for(r, set);
 	struct pool *p;
 
 	for (uint16_t i = 0; i < n && i <= UINT8_MAX; i++)
@@ -178,6 +179,7 @@ static struct pool *make_pool_locked(struct registry *r, struct database *d, str
 	if (p == NULL)
 		return NULL;
 	r->next_worker = (uint16_t)((r->next_worker + n) % r->n_workers);
+	p->lookups = lookups;
 	p->state = state_of_locked(r, d);
 	list_add_tail(&d->pools, &p->on_database);
 	table_add(&r->pools, &p->by_name, pool_hash(&r->pools, &key));
@@ -188,7 +190,7 @@ static struct pool *make_pool_locked(struct registry *r, struct database *d, str
 static struct pool *pool_locked(struct registry *r, const struct config *c, const struct conf_database *entry,
                                 struct database *d, const char *user) REQUIRES(r->lock)
 {
-	struct pool_key key = {d->name, entry->user == NULL ? user : entry->user};
+	struct pool_key key = {d->name, entry->user == NULL ? user : entry->user, false};
 	struct table_node *node = table_find(&r->pools, pool_hash(&r->pools, &key), same_pool, &key);
 	struct pool_settings *set;
 	struct pool *p;
@@ -198,8 +200,25 @@ static struct pool *pool_locked(struct registry *r, const struct config *c, cons
 	set = pool_settings_new(c, entry, d->name, user);
 	if (set == NULL)
 		return NULL;
-	p = make_pool_locked(r, d, set, key.user);
+	p = make_pool_locked(r, d, set, key.user, false);
 	if (p == NULL)
+		shared_unref(&set->shared);
+	return p;
+}
+
+static struct pool *lookups_pool_locked(struct registry *r, const struct config *c, const struct conf_database *entry,
+                                        struct database *d, const char *auth_user) REQUIRES(r->lock)
+{
+	struct pool_key key = {d->name, auth_user, true};
+	struct table_node *node = table_find(&r->pools, pool_hash(&r->pools, &key), same_pool, &key);
+	struct pool_settings *set;
+	struct pool *p;
+
+	if (node != NULL)
+		return container_of(node, struct pool, by_name);
+	set = pool_settings_new_lookups(c, entry, d->name, auth_user);
+	p = set == NULL ? NULL : make_pool_locked(r, d, set, auth_user, true);
+	if (p == NULL && set != NULL)
 		shared_unref(&set->shared);
 	return p;
 }
@@ -307,13 +326,51 @@ enum entering registry_enter_replication(struct registry *r, const struct config
 	return result;
 }
 
+static enum entering enter_lookups_locked(struct registry *r, const struct config *c, const char *database,
+                                          const char *auth_user, uint16_t worker, struct entry *entry) REQUIRES(r->lock)
+{
+	bool is_template = false, is_new;
+	const struct conf_database *conf = config_find_database(c, database, &is_template);
+	struct database *d = find_database_locked(r, database);
+	struct pool *p;
+
+	if (conf == NULL || (d != NULL && d->removed))
+		return ENTER_NO_DATABASE;
+	if (r->shutting_down)
+		return ENTER_SHUTTING_DOWN;
+	is_new = d == NULL && is_template;
+	if (d == NULL)
+		d = make_database_locked(r, database, is_template);
+	if (d == NULL)
+		return ENTER_NO_MEMORY;
+	if (d->disabled)
+		return ENTER_DISABLED;
+	p = account_locked(r, auth_user) == NULL ? NULL : lookups_pool_locked(r, c, conf, d, auth_user);
+	if (p == NULL)
+		return ENTER_NO_MEMORY;
+	entry->seat = pool_seat_at(p, worker);
+	return is_new ? ENTERED_NEW_DATABASE : ENTERED;
+}
+
+enum entering registry_enter_lookups(struct registry *r, const struct config *c, const char *database,
+                                     const char *auth_user, uint16_t worker, struct entry *entry)
+{
+	enum entering result;
+
+	lock_take(&r->lock);
+	result = enter_lookups_locked(r, c, database, auth_user, worker, entry);
+	lock_drop(&r->lock);
+	return result;
+}
+
 void registry_leave(struct registry *r, struct entry *entry, uint64_t now_us)
 {
 	if (entry->seat == NULL)
 		return;
 	lock_take(&r->lock);
-	entry->account->n_clients--;
-	if (--entry->database->n_clients == 0)
+	if (entry->account != NULL)
+		entry->account->n_clients--;
+	if (entry->database != NULL && --entry->database->n_clients == 0)
 		entry->database->unused_since_us = now_us;
 	pool_seat_left(entry->seat);
 	lock_drop(&r->lock);
@@ -440,10 +497,11 @@ static bool stands_locked(const struct database *d, const struct pool *p)
 	return p->home == NULL && !d->removed && !d->is_auto && p->settings->forced_user && p->settings->min_size > 0;
 }
 
-/* That of a replication connection has served when its client has left. */
-static uint64_t patience_with_pool(const struct pool *p, uint64_t patience_us)
+/* That of a replication connection has served when its client has left. Strangers may have lookups tried in databases
+   with any name, if there is a template for them. */
+static uint64_t patience_with_pool(const struct database *d, const struct pool *p, uint64_t patience_us)
 {
-	return p->home != NULL ? SWEEP_AT_LEAST_US : patience_us;
+	return p->home != NULL || (p->lookups && d->is_auto) ? SWEEP_AT_LEAST_US : patience_us;
 }
 
 /* Nobody finds it any more. What its clients did stays counted. */
@@ -467,7 +525,7 @@ static uint64_t sweep_pools_locked(struct registry *r, struct database *d, uint6
 
 	list_each_safe (node, after, &d->pools) {
 		struct pool *p = container_of(node, struct pool, on_database);
-		uint64_t patience = patience_with_pool(p, patience_us), at_us;
+		uint64_t patience = patience_with_pool(d, p, patience_us), at_us;
 
 		if (patience == 0)
 			continue;
@@ -694,6 +752,15 @@ static void changes_free(struct change *c)
 	}
 }
 
+static struct pool_settings *settings_of_kind(const struct config *c, const struct conf_database *entry,
+                                              const struct database *d, const struct pool *p)
+{
+	if (p->lookups)
+		return pool_settings_new_lookups(c, entry, d->name, p->user);
+	return p->home == NULL ? pool_settings_new(c, entry, d->name, p->user)
+	                       : replication_settings(c, entry, d->name, p->user);
+}
+
 static bool collect_locked(struct registry *r, const struct config *c, struct change **all) REQUIRES(r->lock)
 {
 	struct list *node, *pool;
@@ -713,8 +780,7 @@ static bool collect_locked(struct registry *r, const struct config *c, struct ch
 			change->next = *all;
 			*all = change;
 			change->pool = p;
-			change->settings = p->home == NULL ? pool_settings_new(c, entry, d->name, p->user)
-			                                   : replication_settings(c, entry, d->name, p->user);
+			change->settings = settings_of_kind(c, entry, d, p);
 			if (change->settings == NULL)
 				return false;
 		}

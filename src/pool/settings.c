@@ -53,16 +53,17 @@ static void resolve(struct pool_settings *set, const struct conf_user *u)
 
 static const char *find_secret(const struct pool_settings *set)
 {
+	const struct conf_database *d = set->database;
 	const struct conf_login *login;
 
-	if (set->forced_user && set->database->password != NULL)
-		return set->database->password;
+	if (d->user != NULL && d->password != NULL && strcmp(d->user, set->user) == 0)
+		return d->password;
 	login = config_find_login(set->config, set->user);
 	return login == NULL || login->kind == SECRET_NONE ? NULL : login->secret;
 }
 
-struct pool_settings *pool_settings_new(const struct config *c, const struct conf_database *d, const char *name,
-                                        const char *user)
+static struct pool_settings *make(const struct config *c, const struct conf_database *d, const char *name,
+                                  const char *user, bool forced_user)
 {
 	struct pool_settings *set = mem_new(struct pool_settings);
 
@@ -72,9 +73,9 @@ struct pool_settings *pool_settings_new(const struct config *c, const struct con
 	set->config = config_ref(c);
 	set->database = d;
 	set->global = &c->settings;
-	set->forced_user = d->user != NULL;
+	set->forced_user = forced_user;
 	set->dbname = mem_copy_str(d->dbname == NULL ? name : d->dbname);
-	set->user = mem_copy_str(d->user == NULL ? user : d->user);
+	set->user = mem_copy_str(user);
 	if (set->dbname == NULL || set->user == NULL) {
 		shared_unref(&set->shared);
 		return NULL;
@@ -82,6 +83,24 @@ struct pool_settings *pool_settings_new(const struct config *c, const struct con
 	resolve(set, config_find_user(c, set->user));
 	set->server_tls = conf_server_context(c, d);
 	set->secret = find_secret(set);
+	return set;
+}
+
+struct pool_settings *pool_settings_new(const struct config *c, const struct conf_database *d, const char *name,
+                                        const char *user)
+{
+	return make(c, d, name, d->user == NULL ? user : d->user, d->user != NULL);
+}
+
+struct pool_settings *pool_settings_new_lookups(const struct config *c, const struct conf_database *d, const char *name,
+                                                const char *auth_user)
+{
+	struct pool_settings *set = make(c, d, name, auth_user, false);
+
+	if (set == NULL)
+		return NULL;
+	set->guard = STATE_GUARD_OFF; /* no client shares it */
+	set->min_size = 0;
 	return set;
 }
 

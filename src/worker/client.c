@@ -25,6 +25,7 @@
 #include "worker/client_private.h"
 #include "worker/guard.h"
 #include "worker/link.h"
+#include "worker/lookup.h"
 #include "worker/params.h"
 #include "worker/prepared.h"
 #include "worker/relay.h"
@@ -37,7 +38,9 @@
 
 /* From which state which others may follow; CLOSING from all. */
 static const uint32_t may_go[] = {
-    [CLIENT_HELLO] = BIT(PROVING) | BIT(DERIVING) | BIT(MOVING) | BIT(GREETING) | BIT(CANCELING) | BIT(IDLE),
+    [CLIENT_HELLO] =
+        BIT(LOOKUP) | BIT(PROVING) | BIT(DERIVING) | BIT(MOVING) | BIT(GREETING) | BIT(CANCELING) | BIT(IDLE),
+    [CLIENT_LOOKUP] = BIT(PROVING) | BIT(DERIVING) | BIT(MOVING) | BIT(GREETING) | BIT(IDLE),
     [CLIENT_PROVING] = BIT(DERIVING) | BIT(MOVING) | BIT(GREETING) | BIT(IDLE),
     [CLIENT_DERIVING] = BIT(PROVING) | BIT(MOVING) | BIT(GREETING) | BIT(IDLE),
     [CLIENT_MOVING] = BIT(GREETING) | BIT(IDLE),
@@ -368,8 +371,11 @@ void client_wake(struct client *c)
 
 void client_got_server(struct client *c, struct server *s)
 {
-	if (c->state == CLIENT_GREETING) {
-		client_login_own_server(c, s);
+	if (c->state != CLIENT_QUEUED) {
+		if (c->state == CLIENT_LOOKUP)
+			lookup_got_server(c, s);
+		else
+			client_login_own_server(c, s);
 		return;
 	}
 	(void)client_enter(c, CLIENT_LINKED);
@@ -463,7 +469,9 @@ static void told_outage(struct client *c, struct outage *outage, bool known_befo
 
 	told_note(&c->worker->told, stream_peer(c->stream), worker_now_us(c->worker));
 	c->untold = !telling_add(c->worker, c->entry.seat, outage);
-	if (known_before && c->state != CLIENT_IDLE && c->state != CLIENT_QUEUED)
+	if (c->state == CLIENT_LOOKUP)
+		lookup_tell_outage(c, outage);
+	else if (known_before && c->state != CLIENT_IDLE && c->state != CLIENT_QUEUED)
 		told_known(c, &words);
 	else
 		client_fail(c, &words);
@@ -477,7 +485,8 @@ bool client_told(struct client *c, struct outage *outage)
 
 	letters_init(&letters);
 	if (waits) {
-		pool_wait(c->entry.seat, &c->waiter, c->state != CLIENT_IDLE, worker_now_us(w), &letters);
+		pool_wait(c->entry.seat, &c->waiter, c->state != CLIENT_IDLE && c->state != CLIENT_LOOKUP,
+		          worker_now_us(w), &letters);
 		worker_post_all(w, &letters);
 		worker_watch_seat(w, c->entry.seat);
 	} else {
@@ -499,13 +508,22 @@ void client_due(struct client *c, enum due due, struct outage *outage)
 		told_outage(c, outage, c->waiter.patient);
 		break;
 	case DUE_OUTAGE_BUSY:
-		waiting_fail_busy(c, outage);
+		if (c->state == CLIENT_LOOKUP)
+			told_outage(c, outage, false);
+		else
+			waiting_fail_busy(c, outage);
 		break;
 	case DUE_WAIT_TIMEOUT:
-		waiting_time_out(c);
+		if (c->state == CLIENT_LOOKUP) /* why is not for strangers */
+			client_fail_noted(c, "query_wait_timeout", SQLSTATE_TOO_MANY_CONNECTIONS, "query_wait_timeout");
+		else
+			waiting_time_out(c);
 		break;
 	case DUE_QUERY_TIMEOUT:
-		waiting_fail(c, "query_timeout", SQLSTATE_CANCELED, "query_timeout");
+		if (c->state == CLIENT_LOOKUP)
+			client_fail_noted(c, "query_timeout", SQLSTATE_CANCELED, "query_timeout");
+		else
+			waiting_fail(c, "query_timeout", SQLSTATE_CANCELED, "query_timeout");
 		break;
 	case DUE_CLOSED:
 		client_fail_text(c, SQLSTATE_ADMIN_SHUTDOWN, "database removed");

@@ -2,6 +2,7 @@
  * A client's login. Thread: its worker's; it may end on another worker, that of its seat.
  *
  *   HELLO   client_login_hello: SSLRequest, CancelRequest, StartupMessage ──> login_prove (client_proof.c)
+ *           ──> LOOKUP, if the user list says nothing (lookup.c) ──> login_looked_up ──> login_prove
  *   login_passed ──> console: to main          ──> registry_enter ──> MOVING (JOIN) or here
  *   client_login_greet ──> GREETING until the pool has a welcome ──> client_login_welcome ──> IDLE
  */
@@ -13,11 +14,13 @@
 #include <unistd.h>
 
 #include "auth/exchange.h"
+#include "auth/lookup.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "net/loop.h"
 #include "net/tls_context.h"
 #include "os/process.h"
+#include "pool/found_secret.h"
 #include "pool/outage.h"
 #include "pool/settings.h"
 #include "wire/message.h"
@@ -29,6 +32,7 @@
 #include "worker/keys.h"
 #include "worker/link.h"
 #include "worker/login.h"
+#include "worker/lookup.h"
 #include "worker/params.h"
 #include "worker/telling.h"
 #include "worker/waiting.h"
@@ -58,6 +62,11 @@ void login_free(struct login *l)
 	params_unref(l->own);
 	exchange_free(l->exchange);
 	scram_order_free(l->order);
+	if (l->lookup != NULL)
+		lookup_fini(l->lookup);
+	mem_free(l->lookup);
+	mem_free(l->query);
+	secret_unref(l->found);
 	str_fini(&l->out);
 	mem_free(l);
 }
@@ -411,6 +420,23 @@ static void offer_keys(struct client *c)
 		pool_set_keys(p, &offered->shared);
 }
 
+/* What auth_query has found serves at the server, too, if the client logs in there as itself. */
+static void offer_found_secret(struct client *c)
+{
+	const struct secret *found = c->login->found;
+	struct found_secret *offered;
+	struct letters letters;
+
+	if (found == NULL || c->entry.seat->settings->forced_user)
+		return;
+	offered = found_secret_new(secret_text(found), secret_len(found));
+	if (offered == NULL)
+		return;
+	letters_init(&letters);
+	pool_set_secret(c->entry.seat->pool, &offered->shared, &letters);
+	worker_post_all(c->worker, &letters);
+}
+
 /* NULL: this client is not offered TLS. */
 static struct shared *tls_for(const struct client *c)
 {
@@ -450,6 +476,7 @@ enum step login_passed(struct client *c)
 	if (result == ENTERED_NEW_DATABASE)
 		log_write(w->office->log, LEVEL_LOG, "registered new auto-database: %s", l->database);
 	offer_keys(c);
+	offer_found_secret(c);
 	exchange_free(l->exchange);
 	l->exchange = NULL;
 	if (c->entry.seat->worker == w->number) {
@@ -587,9 +614,20 @@ static enum step begin_login(struct client *c, const struct startup *s)
 		l->rights = CONSOLE_ADMIN;
 		return to_console(c);
 	}
+	if (lookup_is_due(c))
+		return lookup_begin(c);
 	if (l->console && console_rights(c) == STEP_CLOSED)
 		return STEP_CLOSED;
 	return login_prove(c);
+}
+
+void login_looked_up(struct client *c)
+{
+	stream_resume(c->stream); /* what came too early may have stopped it */
+	if (c->login->console && console_rights(c) == STEP_CLOSED)
+		return;
+	if (login_prove(c) == STEP_AGAIN)
+		client_run(c);
 }
 
 /* When its connection closes, nothing more will come of the request. */

@@ -53,9 +53,12 @@ enum step login_prove(struct client *c)
 	uint8_t binding[STREAM_BINDING_BYTES];
 	struct exchange_setup setup = {.method = method_of(w->config), .user = l->user};
 
-	setup.user_exists = listed != NULL || config_find_user(w->config, l->user) != NULL;
+	setup.user_exists =
+	    l->looked_up ? l->user_found : listed != NULL || config_find_user(w->config, l->user) != NULL;
 	setup.scram_iterations = (uint32_t)w->config->settings.scram_iterations;
-	if (listed != NULL) {
+	if (l->looked_up) {
+		setup.secret = l->found;
+	} else if (listed != NULL) {
 		setup.secret = secrets_find(w, listed);
 		if (setup.secret == NULL)
 			return login_no_memory(c);

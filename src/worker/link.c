@@ -13,6 +13,7 @@
 #include "net/stream.h"
 #include "pool/settings.h"
 #include "wire/message.h"
+#include "worker/lookup.h"
 #include "worker/loss.h"
 #include "worker/prepared.h"
 #include "worker/vigil.h"
@@ -170,7 +171,9 @@ void link_server_lost(struct server *s, const char *reason)
 
 	if (c == NULL)
 		return;
-	if (goes_to_another(s, c)) {
+	if (c->state == CLIENT_LOOKUP) {
+		lookup_server_lost(c, s, reason);
+	} else if (goes_to_another(s, c)) {
 		prepared_undo_all(s, c);
 		letters_init(&letters);
 		client_requeued(c, &letters);

@@ -22,7 +22,12 @@ struct login {
 	struct job job; /* LETTER_CLIENT_KEYS */
 	struct scram_order *order;
 	const struct auth_context *auth;
+	char *query;           /* auth_query, while it waits for its turn or its answer */
+	struct lookup *lookup; /* its answer, while one is awaited */
+	struct secret *found;  /* by auth_query; NULL: none */
 	bool job_out;
+	bool looked_up;  /* auth_query has been asked, not the user list, */
+	bool user_found; /* and knows the user */
 	bool console;
 	bool replicates; /* its `replication` has gone to its pool */
 	bool unsaid;     /* its "login attempt" line waits for what becomes of it (telling.h) */
@@ -47,6 +52,9 @@ enum step login_nothing_read(struct client *c, enum read_result result);
 enum step login_keep(struct client *c, struct span bytes);
 /* Sends what has gathered in login->out; false: the client is closed. */
 bool login_flush(struct client *c);
+
+/* auth_query has answered: looked_up, user_found and found say what. */
+void login_looked_up(struct client *c);
 
 /* Begins the proof: everything of the start-up message has been taken. */
 enum step login_prove(struct client *c);

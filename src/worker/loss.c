@@ -22,7 +22,7 @@ static const char *host_of(const struct server *s)
 	return p->reached < p->n_targets ? p->target[p->reached].host : p->settings->database->host;
 }
 
-static void facts_of(const struct server *s, struct facts *f, char address[96])
+void loss_facts(const struct server *s, struct facts *f, char address[LOSS_ADDRESS_BYTES])
 {
 	const struct pool_settings *set = s->permit->settings;
 
@@ -31,7 +31,7 @@ static void facts_of(const struct server *s, struct facts *f, char address[96])
 	f->user = set->user;
 	f->host = host_of(s);
 	f->is_unix = address_is_unix(&s->address);
-	f->address = f->is_unix ? s->address.u.local.sun_path : address_text(&s->address, address, 96);
+	f->address = f->is_unix ? s->address.u.local.sun_path : address_text(&s->address, address, LOSS_ADDRESS_BYTES);
 	f->port = set->database->port;
 	f->config_database = s->place.pool->database;
 	f->phase_us = s->silent_us;
@@ -103,12 +103,12 @@ static void add_advice(const struct client *c, struct str *out)
 
 void loss_tell(struct client *c, const struct server *s, const struct failure *why)
 {
-	char address[96], keepalive[96];
+	char address[LOSS_ADDRESS_BYTES], keepalive[96];
 	struct facts facts;
 	struct verdict v;
 	struct words words;
 
-	facts_of(s, &facts, address);
+	loss_facts(s, &facts, address);
 	facts.keepalive = keepalive_text(s->permit->settings->global, keepalive, sizeof(keepalive));
 	verdict_init(&v);
 	explain(why, &facts, &v);

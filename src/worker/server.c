@@ -140,7 +140,7 @@ static uint64_t sooner(uint64_t a, uint64_t since_us, uint64_t timeout_us)
 
 static bool is_timed(enum errand errand)
 {
-	return errand != ERRAND_NONE && errand != ERRAND_CANCEL;
+	return errand != ERRAND_NONE && errand != ERRAND_CANCEL && errand != ERRAND_LOOKUP;
 }
 
 static const char *errand_overdue_text(enum errand errand)
@@ -158,6 +158,7 @@ static const char *errand_overdue_text(enum errand errand)
 		return "reset query failed";
 	case ERRAND_NONE:
 	case ERRAND_CANCEL:
+	case ERRAND_LOOKUP: /* client_login_timeout is over sooner or later */
 		break;
 	}
 	return "";
@@ -723,6 +724,7 @@ void server_errand_done(struct server *s)
 	case ERRAND_NONE:
 	case ERRAND_LISTEN:
 	case ERRAND_CANCEL:
+	case ERRAND_LOOKUP: /* has its own end: lookup.c */
 		break;
 	}
 }

@@ -23,6 +23,7 @@
 #include "net/jobs.h"
 #include "net/loop.h"
 #include "net/tls_context.h"
+#include "pool/found_secret.h"
 #include "pool/settings.h"
 #include "wire/message.h"
 #include "worker/dial.h"
@@ -425,6 +426,23 @@ static void without_tls(struct server *s)
 
 /* ---- authentication ---- */
 
+/* What is configured goes before what auth_query has found. False: out of memory. */
+static bool find_secret(const struct server *s, struct secret **secret)
+{
+	const char *configured = s->permit->settings->secret;
+	struct shared *shared = configured != NULL ? NULL : pool_secret(s->place.pool);
+	const struct found_secret *found = found_secret_of(shared);
+	bool known = configured != NULL || found != NULL;
+
+	*secret = NULL;
+	if (configured != NULL)
+		*secret = secret_new(configured, strlen(configured));
+	else if (found != NULL)
+		*secret = secret_new(found->text, found->len);
+	shared_unref(shared);
+	return !known || *secret != NULL;
+}
+
 static struct prover *make_prover(struct server *s)
 {
 	const struct pool_settings *set = s->permit->settings;
@@ -432,15 +450,14 @@ static struct prover *make_prover(struct server *s)
 	struct credentials with = {.user = set->user};
 	uint8_t nonce[SCRAM_NONCE_BYTES], binding[STREAM_BINDING_BYTES];
 	struct prover *p;
+	bool found = find_secret(s, &with.secret);
 
-	if (set->secret != NULL)
-		with.secret = secret_new(set->secret, strlen(set->secret));
 	if (kept != NULL)
 		with.keys = &container_of(kept, struct login_keys, shared)->keys;
 	with.binding = binding;
 	with.binding_len = stream_binding(s->stream, binding);
 	loop_random(s->worker->loop, nonce, sizeof(nonce));
-	p = set->secret != NULL && with.secret == NULL ? NULL : prover_new(s->login->auth, &with, nonce);
+	p = !found ? NULL : prover_new(s->login->auth, &with, nonce);
 	secret_unref(with.secret);
 	shared_unref(kept);
 	return p;

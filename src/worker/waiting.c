@@ -228,6 +228,7 @@ static void gather(struct waiting_why *why, struct worker *w, struct seat *s)
 	why->at_us = worker_now_us(w);
 	snprintf(why->database, sizeof(why->database), "%s", p->database);
 	snprintf(why->user, sizeof(why->user), "%s", p->user);
+	why->lookups = p->lookups;
 	why->is_session = s->settings->mode == POOL_MODE_SESSION;
 	show_holder(w, s);
 	pool_look_around(s->pool, &why->crowd);
@@ -386,7 +387,10 @@ static void write_outage(const struct waiting_why *why, struct str *out)
 
 void waiting_write_sentence(const struct waiting_why *why, bool is_login, struct str *out)
 {
-	if (is_login)
+	if (why->lookups)
+		str_printf(out, "the login waits until auth_query can be asked as user \"%s\" in database \"%s\": ",
+		           why->user, why->database);
+	else if (is_login)
 		str_add_str(out, "the login waits for the pool's first server: ");
 	switch (why->reason) {
 	case WAITING_BUSY:

@@ -53,7 +53,7 @@ class Pooler:
 	databases      {name: "host=… port=…"}; "HERE" stands for the private server's host and port
 	users          {name: "pool_size=…"} for [users]
 	peers          {id: "host=… port=…"} for [peers]
-	secrets        {name: secret} for userlist.txt
+	secrets        {name: secret} for userlist.txt beside USERS; None removes one
 	descriptors    its limit of open files, ours if None
 	start_program  what starts it; by default processes.start
 	program        another one than the one under test
@@ -74,7 +74,7 @@ class Pooler:
 		self.users = users or {}
 		self.peers = peers or {}
 		self.command = ["prlimit", f"--nofile={descriptors}", "--", program] if descriptors else [program]
-		self.secrets = dict(USERS, **(secrets or {}))
+		self.secrets = {name: secret for name, secret in dict(USERS, **(secrets or {})).items() if secret is not None}
 		self.settings = {
 			"listen_addr": "127.0.0.1", "listen_port": self.port, "unix_socket_dir": self.folder, "auth_type": "trust",
 			"auth_file": self.userlist, "admin_users": "admin", "stats_users": "stats", "pool_mode": "transaction",

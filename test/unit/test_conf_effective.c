@@ -17,7 +17,7 @@ static struct config *load(void)
 	    {"a.ini",
 	     "[pgbouncer]\npool_mode=transaction\ndefault_pool_size=1\nmin_pool_size=2\nreserve_pool_size=3\n"
 	     "max_db_connections=4\nmax_db_client_connections=5\nmax_user_connections=6\nmax_user_client_connections="
-	     "7\nserver_down_wait=14\nstate_guard=warn\n"
+	     "7\nserver_down_wait=14\nstate_guard=warn\nauth_user=global_asker\n"
 	     "server_lifetime=8\nquery_wait_timeout=9.5\nquery_timeout=10\ntransaction_timeout=11\n"
 	     "idle_transaction_timeout=12\nclient_idle_timeout=13\n"
 	     "[databases]\nplain=\n"
@@ -25,7 +25,7 @@ static struct config *load(void)
 	     "server_lifetime=0 query_wait_timeout=0 server_down_wait=0\n"
 	     "own = pool_mode=statement pool_size=21 min_pool_size=22 reserve_pool_size=23 max_db_connections=24 "
 	     "max_db_client_connections=25 server_lifetime=26 query_wait_timeout=27 server_down_wait=28 "
-	     "state_guard=reject\n"
+	     "state_guard=reject auth_user=asker auth_query='own query' auth_dbname=own_auth\n"
 	     "[users]\nplain=\n"
 	     "zero = pool_size=0 reserve_pool_size=0 max_user_connections=0 max_user_client_connections=0 "
 	     "query_timeout=0 "
@@ -145,12 +145,30 @@ static void zero_is_a_value_for_some_and_nothing_for_others(void **state)
 	config_unref(c);
 }
 
+static void auth_query_is_the_databases_or_the_settings(void **state)
+{
+	struct config *c = load();
+	const struct conf_database *own = config_find_database(c, "own", NULL);
+	const struct conf_database *zero = config_find_database(c, "zero", NULL);
+
+	(void)state;
+	assert_string_equal(conf_auth_user(c, own), "asker");
+	assert_string_equal(conf_auth_query(c, own), "own query");
+	assert_string_equal(conf_auth_dbname(c, own), "own_auth");
+	assert_string_equal(conf_auth_user(c, zero), "global_asker");
+	assert_non_null(strstr(conf_auth_query(c, zero), "pg_authid"));
+	assert_string_equal(conf_auth_user(c, NULL), "global_asker");
+	assert_null(conf_auth_dbname(c, NULL));
+	config_unref(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(settings_decide_when_nobody_else_does),
 	                                   cmocka_unit_test(the_database_decides_before_the_settings),
 	                                   cmocka_unit_test(the_user_decides_before_the_database),
-	                                   cmocka_unit_test(zero_is_a_value_for_some_and_nothing_for_others)};
+	                                   cmocka_unit_test(zero_is_a_value_for_some_and_nothing_for_others),
+	                                   cmocka_unit_test(auth_query_is_the_databases_or_the_settings)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

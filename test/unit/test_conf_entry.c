@@ -48,7 +48,8 @@ static void a_database_without_keys_has_everything_unset(void **state)
 static void a_database_takes_every_key(void **state)
 {
 	struct conf_database *d =
-	    database("dbname=a host=b port=1 user=c password=d auth_query=f auth_dbname=g pool_size=2 min_pool_size=3 "
+	    database("dbname=a host=b port=1 user=c password=d auth_user=e auth_query=f auth_dbname=g pool_size=2 "
+	             "min_pool_size=3 "
 	             "reserve_pool_size=4 max_db_connections=5 max_db_client_connections=6 server_lifetime=7 "
 	             "query_wait_timeout=8 server_down_wait=4 state_guard=Pin pool_mode=Transaction "
 	             "load_balance_hosts=disable connect_query=h target_session_attrs=Read-Write "
@@ -62,6 +63,7 @@ static void a_database_takes_every_key(void **state)
 	assert_int_equal(d->port, 1);
 	assert_string_equal(d->user, "c");
 	assert_string_equal(d->password, "d");
+	assert_string_equal(d->auth_user, "e");
 	assert_string_equal(d->auth_query, "f");
 	assert_string_equal(d->auth_dbname, "g");
 	assert_int_equal(d->pool_size, 2);
@@ -206,7 +208,6 @@ static void broken_databases_are_named_and_passwords_are_not(void **state)
 	     "prefer-standby",
 	     ""},
 	    {"load_balance_hosts=x", "invalid load_balance_hosts: x" AT ": must be round-robin or disable", ""},
-	    {"auth_user=x", "parameter auth_user" AT " needs auth_query, which this version does not have", ""},
 	    {"host=a,,b", "a name is missing in host \"a,,b\"" AT, ""},
 	    {"host=a,", "a name is missing in host \"a,\"" AT, ""},
 	    {"host=' '", "a name is missing in host \" \"" AT, ""},

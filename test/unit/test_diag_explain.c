@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -1371,6 +1372,56 @@ static void explaining_without_memory_is_survived(void **state)
 	}
 }
 
+static void what_auth_query_may_not_read_is_granted(void **state)
+{
+	static const struct {
+		const char *message, *grant; /* NULL: none can be told */
+	} cases[] = {
+	    {"permission denied for table secrets", "GRANT SELECT ON secrets TO \"asker\""},
+	    {"permission denied for view pg_shadow", "GRANT SELECT ON pg_shadow TO \"asker\""},
+	    {"permission denied for relation old_name1", "GRANT SELECT ON old_name1 TO \"asker\""},
+	    {"permission denied for schema private", "GRANT USAGE ON SCHEMA private TO \"asker\""},
+	    {"permission denied for function secret_of", "GRANT EXECUTE ON FUNCTION secret_of TO \"asker\""},
+	    {"permission denied for table x; DROP TABLE y", NULL},
+	    {"permission denied for table ", NULL},
+	    {"permission denied for table 1st", NULL},
+	    {"permission denied for table Upper", NULL},
+	    {"keine Berechtigung", NULL},
+	};
+	struct facts facts = {.database = "app",
+	                      .user = "asker",
+	                      .auth_query = "SELECT a, b FROM c WHERE a = $1",
+	                      .runs_auth_query = true};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct words words = {"ERROR", "42501", cases[i].message, NULL, NULL};
+		char front[200];
+		struct failure f;
+		struct verdict v;
+
+		failure_init(&f);
+		verdict_init(&v);
+		set_report(&f, PHASE_LOOKUP, &words);
+		explain(&f, &facts, &v);
+		assert_string_equal(v.class, "auth_query_denied");
+		assert_int_equal(v.scope, SCOPE_POOL);
+		snprintf(front, sizeof(front),
+		         "On the server, in database \"app\", run: %s\nThe user \"asker\" in auth_user must",
+		         cases[i].grant == NULL ? "" : cases[i].grant);
+		if (cases[i].grant == NULL)
+			assert_memory_equal(str_text(&v.hint), "The user \"asker\" in auth_user must", 30);
+		else
+			assert_memory_equal(str_text(&v.hint), front, strlen(front));
+		assert_string_equal(
+		    str_text(&v.detail),
+		    "auth_query: SELECT a, b FROM c WHERE a = $1. This user is auth_user: it runs auth_query "
+		    "for clients that log in. Database \"app\", user \"asker\", phase \"auth_query\".");
+		failure_fini(&f);
+		verdict_fini(&v);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1395,6 +1446,7 @@ int main(void)
 	    cmocka_unit_test(only_what_was_learned_before_the_login_is_shared),
 	    cmocka_unit_test(verdicts_can_be_copied_and_made_into_words),
 	    cmocka_unit_test(explaining_without_memory_is_survived),
+	    cmocka_unit_test(what_auth_query_may_not_read_is_granted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 
 #include "diag/error_ring.h"
 #include "opener_bench.h"
+#include "pool/found_secret.h"
 
 /* ---- outages ---- */
 
@@ -690,6 +691,31 @@ static void the_log_has_beginning_each_minute_and_end_with_numbers(void **state)
 	end(t);
 }
 
+static void a_new_secret_is_tried_at_once(void **state)
+{
+	struct bench *t = begin("app = host=127.0.0.1", "server_login_retry=600");
+	struct found_secret *first = found_secret_new("one", 3), *second = found_secret_new("two", 3);
+	struct side s = {0};
+
+	(void)state;
+	waits(t, &s, "app", "ann");
+	pool_set_secret(s.p, &first->shared, &t->out);
+	assert_true(pool_take_new_secret(s.p)); /* the attempt has it */
+	fails(t, &s, 0, "28P01");
+	t->now_us += MS;
+	run_main(t, &s);
+	assert_int_equal(s.n_permits, 1);
+	shared_ref(&first->shared);
+	pool_set_secret(s.p, &first->shared, &t->out); /* the same does not help */
+	run_main(t, &s);
+	assert_int_equal(s.n_permits, 1);
+	pool_set_secret(s.p, &second->shared, &t->out);
+	run_main(t, &s);
+	assert_int_equal(s.n_permits, 2);
+	assert_true(s.p->trying); /* whoever comes now waits for it */
+	end(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -722,6 +748,7 @@ int main(void)
 	    cmocka_unit_test(an_outage_is_one_row_that_counts_who_was_told),
 	    cmocka_unit_test(an_outage_that_turns_into_another_is_a_second_row_of_one_incident),
 	    cmocka_unit_test(the_log_has_beginning_each_minute_and_end_with_numbers),
+	    cmocka_unit_test(a_new_secret_is_tried_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
 /* Tests of src/pool/pool.c. */
+#include "pool/found_secret.h"
 #include "pool_bench.h"
 
 struct bench {
@@ -1381,6 +1382,35 @@ static void a_server_is_stale_after_reconnect(void **state)
 	end(t);
 }
 
+static struct shared *found(const char *text)
+{
+	struct found_secret *s = found_secret_new(text, strlen(text));
+
+	assert_non_null(s);
+	return &s->shared;
+}
+
+static void another_secret_is_news_for_main_and_the_same_is_not(void **state)
+{
+	struct bench *t = begin(1, "");
+	struct shared *got;
+
+	(void)state;
+	assert_null(pool_secret(t->p));
+	pool_set_secret(t->p, found("one"), &t->out);
+	got = pool_secret(t->p);
+	assert_string_equal(found_secret_of(got)->text, "one");
+	shared_unref(got);
+	assert_int_equal(took(&t->out, LETTER_WANT), 0); /* nothing is wrong: no hurry */
+	assert_true(pool_take_new_secret(t->p));
+	assert_false(pool_take_new_secret(t->p));
+	pool_set_secret(t->p, found("one"), &t->out);
+	assert_false(pool_take_new_secret(t->p));
+	pool_set_secret(t->p, found("two"), &t->out);
+	assert_true(pool_take_new_secret(t->p));
+	end(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1459,6 +1489,7 @@ int main(void)
 	    cmocka_unit_test(who_has_it_is_asked_of_its_own_seat_and_not_too_often),
 	    cmocka_unit_test(a_pause_counts_from_the_first_look),
 	    cmocka_unit_test(a_crowd_has_its_own_reference_to_the_outage),
+	    cmocka_unit_test(another_secret_is_news_for_main_and_the_same_is_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -470,6 +470,75 @@ static void its_pool_is_closed_for_good_and_swept_and_what_it_counted_stays(void
 	end(t);
 }
 
+static enum entering look_up(struct bench *t, int i, const char *database, const char *auth_user, uint16_t worker)
+{
+	return registry_enter_lookups(t->r, t->c, database, auth_user, worker, &t->entry[i]);
+}
+
+static void lookups_have_a_pool_of_their_own_with_a_seat_on_each_worker(void **state)
+{
+	struct bench *t = begin(3, "app = host=h user=owner password=x pool_size=2", "");
+	struct seat *seat;
+	struct pool *p;
+
+	(void)state;
+	assert_int_equal(enter(t, 0, "app", "asker"), ENTERED);
+	for (uint16_t worker = 0; worker < 3; worker++) {
+		assert_int_equal(look_up(t, 1 + worker, "app", "asker", worker), ENTERED);
+		assert_int_equal(t->entry[1 + worker].seat->worker, worker);
+		assert_int_equal(t->entry[1 + worker].seat->n_clients, 1);
+	}
+	p = t->entry[1].seat->pool;
+	assert_ptr_equal(p, t->entry[3].seat->pool);
+	assert_true(p->lookups);
+	assert_string_equal(p->user, "asker");
+	assert_string_equal(p->settings->user, "asker"); /* not the forced one */
+	assert_int_equal(p->settings->size, 2);
+	assert_ptr_not_equal(p, t->entry[0].seat->pool);
+	assert_int_equal(t->entry[0].database->n_clients, 1); /* they count in no limit */
+	seat = t->entry[1].seat;
+	registry_leave(t->r, &t->entry[1], NOW);
+	assert_int_equal(seat->n_clients, 0);
+	/* the clients of a database without a forced user who log in as that user have another one */
+	assert_true(registry_apply(t->r, t->c, &t->out));
+	assert_string_equal(p->settings->user, "asker");
+	end(t);
+}
+
+static void who_cannot_be_looked_up_is_told_why(void **state)
+{
+	struct bench *t = begin(1, "app = host=h", "");
+
+	(void)state;
+	assert_int_equal(look_up(t, 0, "nix", "asker", 0), ENTER_NO_DATABASE);
+	assert_int_equal(look_up(t, 0, "app", "asker", 0), ENTERED);
+	registry_set_disabled(t->r, "app", true);
+	assert_int_equal(look_up(t, 1, "app", "asker", 0), ENTER_DISABLED);
+	registry_set_disabled(t->r, "app", false);
+	registry_shut_down(t->r);
+	assert_int_equal(look_up(t, 1, "app", "asker", 0), ENTER_SHUTTING_DOWN);
+	assert_null(t->entry[1].seat);
+	end(t);
+}
+
+static void what_strangers_have_made_by_lookups_is_swept_soon(void **state)
+{
+	struct bench *t = begin(1, "* = host=h\napp = host=h", "");
+	unsigned n_databases;
+
+	(void)state;
+	assert_int_equal(look_up(t, 0, "any", "asker", 0), ENTERED_NEW_DATABASE);
+	assert_int_equal(look_up(t, 1, "app", "asker", 0), ENTERED);
+	assert_int_equal(sweep(t, NOW + US_PER_S, &n_databases), 0);
+	registry_leave(t->r, &t->entry[0], NOW);
+	registry_leave(t->r, &t->entry[1], NOW);
+	(void)sweep(t, NOW + 2 * US_PER_S, &n_databases);
+	assert_int_equal(sweep(t, NOW + 3 * US_PER_S, &n_databases), 1);
+	assert_null(registry_find_database(t->r, "any"));
+	assert_non_null(registry_find_database(t->r, "app"));
+	end(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -493,6 +562,9 @@ int main(void)
 	    cmocka_unit_test(a_replication_connection_has_a_pool_of_its_own),
 	    cmocka_unit_test(a_refused_replication_connection_leaves_nothing),
 	    cmocka_unit_test(its_pool_is_closed_for_good_and_swept_and_what_it_counted_stays),
+	    cmocka_unit_test(lookups_have_a_pool_of_their_own_with_a_seat_on_each_worker),
+	    cmocka_unit_test(who_cannot_be_looked_up_is_told_why),
+	    cmocka_unit_test(what_strangers_have_made_by_lookups_is_swept_soon),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

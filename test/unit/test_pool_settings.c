@@ -265,6 +265,32 @@ static void without_memory_there_are_none_and_nothing_is_lost(void **state)
 	assert_int_equal(mem_blocks, 0);
 }
 
+static void lookups_run_as_auth_user_whoever_is_forced(void **state)
+{
+	struct config *c = configured("app = host=h user=owner password=x dbname=d", "min_pool_size=3", "");
+	const struct conf_database *d = config_find_database(c, "app", NULL);
+	static const struct {
+		const char *auth_user, *secret;
+	} cases[] = {{"ann", "of ann"}, {"nobody", NULL}, {"owner", "x"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct pool_settings *set = pool_settings_new_lookups(c, d, "app", cases[i].auth_user);
+
+		assert_non_null(set);
+		assert_string_equal(set->user, cases[i].auth_user);
+		assert_string_equal(set->dbname, "d");
+		assert_false(set->forced_user);
+		assert_int_equal(set->min_size, 0);
+		if (cases[i].secret == NULL)
+			assert_null(set->secret);
+		else
+			assert_string_equal(set->secret, cases[i].secret);
+		end(set);
+	}
+	config_unref(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -279,6 +305,7 @@ int main(void)
 	    cmocka_unit_test(servers_end_when_place_account_or_start_change),
 	    cmocka_unit_test(settings_keep_their_configuration_until_the_last_holder_lets_go),
 	    cmocka_unit_test(without_memory_there_are_none_and_nothing_is_lost),
+	    cmocka_unit_test(lookups_run_as_auth_user_whoever_is_forced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

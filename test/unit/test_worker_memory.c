@@ -3,6 +3,7 @@
  * Nothing may crash or leak, and the worker serves the next client as if nothing had been.
  */
 #include "failing_mem.h"
+#include "lookup_scene.h"
 #include "worker_bench.h"
 
 typedef void script(struct bench *b);
@@ -83,6 +84,29 @@ static void log_in_to_the_console(struct bench *b)
 		return;
 	say_startup(b, c, "ann", "pgbouncer");
 	prove_scram(b, c, "pencil");
+}
+
+/* The answer comes in two pieces, and fails, too. */
+static void be_looked_up(struct bench *b)
+{
+	struct side *c = bench_client(b), *s;
+
+	if (c == NULL)
+		return;
+	say_startup(b, c, "zoe", "app");
+	s = bench_server(b);
+	if (s == NULL)
+		return;
+	say_welcome(b, s);
+	s->sent = 0;
+	s->cut = 90;
+	if (strcmp(asked_for(s), "zoe") == 0)
+		say_found(b, s, "zoe", "secret");
+	say_password(b, c, "secret", 6);
+	s = bench_server(b);
+	if (s != NULL)
+		say_welcome(b, s);
+	leave(b, c);
 }
 
 static void cut_every_message(struct bench *b)
@@ -249,6 +273,7 @@ static void sweep(const char *globals, script *play, bool once)
 SWEEP(log_in_by_scram_and_query, "auth_type=scram-sha-256\npool_mode=transaction")
 SWEEP(log_in_by_md5_and_query_in_a_session, "auth_type=md5\npool_mode=session")
 SWEEP(log_in_to_the_console, "auth_type=scram-sha-256")
+SWEEP(be_looked_up, ASKING "pool_mode=transaction")
 SWEEP(cut_every_message, "auth_type=trust\npool_mode=transaction\nclient_idle_timeout=60\nserver_lifetime=60")
 SWEEP(cancel_a_query, "auth_type=trust\npool_mode=transaction")
 SWEEP(prepare_statements, "auth_type=trust\npool_mode=transaction")
@@ -259,13 +284,10 @@ SWEEP(be_refused_by_the_server, "auth_type=trust")
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(log_in_by_scram_and_query),
-	    TEST(log_in_by_md5_and_query_in_a_session),
-	    TEST(log_in_to_the_console),
-	    TEST(cut_every_message),
-	    TEST(cancel_a_query),
-	    TEST(prepare_statements),
-	    TEST(be_refused_by_the_server),
+	    TEST(log_in_by_scram_and_query), TEST(log_in_by_md5_and_query_in_a_session),
+	    TEST(log_in_to_the_console),     TEST(be_looked_up),
+	    TEST(cut_every_message),         TEST(cancel_a_query),
+	    TEST(prepare_statements),        TEST(be_refused_by_the_server),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
