@@ -1,6 +1,6 @@
 /*
- * The syntax of configuration files: sections, "key = value" lines, comments, %include. What the keys mean is the
- * caller's business. Pure, given a reader; any thread.
+ * The syntax of configuration files: sections, "key = value" lines, comments, %include of a file, or of all files of a
+ * directory that fit a pattern. What the keys mean is the caller's business. Any thread.
  */
 #ifndef CONF_FILE_H
 #define CONF_FILE_H

@@ -88,7 +88,7 @@ static bool settle_change(struct config *c, const struct config *from, const cha
 	if (id == N_SETTINGS)
 		return texts_add(&c->notices, "parameter \"%s\" has no effect: the command it belonged to is gone",
 		                 name);
-	if (setting_is_changeable(id))
+	if (setting_is_changeable(id) || setting_is_same(&c->settings, &from->settings, id))
 		return true;
 	return setting_copy(&c->settings, &from->settings, id) &&
 	       texts_add(&c->notices, "parameter \"%s\" cannot be changed without a restart", setting_name(id));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "os/directory.h"
 
 struct parser {
 	conf_read *read;
@@ -143,7 +144,114 @@ static bool parse_value(struct parser *p, struct line *line)
 	return p->events->value(p->context, key, value, line->file, line->number, p->why);
 }
 
-/* "%include file": relative to the working directory, else beside the including file. */
+static bool fail_include(struct parser *p, const struct line *line, const char *name, int error)
+{
+	return conf_fail(p->why, line->file, line->number, "could not load file \"%.200s\"%s: %s", name,
+	                 conf_place(line->file, line->number).text, strerror(error));
+}
+
+/* The file of that name: relative to the working directory, else beside the including file. 0 or an errno value. */
+static int read_include(struct parser *p, const struct line *line, const char *name, struct str *content, char **path)
+{
+	str_init(content, CONF_MAX_FILE_BYTES);
+	return conf_read_near(p->read, p->read_context, name, line->file, content, path);
+}
+
+/* Frees both. */
+static bool parse_included(struct parser *p, char *path, struct str *content)
+{
+	bool good;
+
+	p->depth++;
+	good = parse_file(p, path, content->data, content->len);
+	p->depth--;
+	mem_free(path);
+	conf_forget(content);
+	return good;
+}
+
+/* Each of the names in that directory. */
+static bool include_names(struct parser *p, const struct line *line, const char *directory, char *const *names)
+{
+	bool good = true;
+
+	for (size_t i = 0; good && names[i] != NULL; i++) {
+		struct str name, content;
+		char *path = NULL;
+		int error;
+
+		str_init(&name, CONF_MAX_FILE_BYTES);
+		str_add_str(&name, directory);
+		str_add_str(&name, names[i]);
+		error = name.failed ? ENOMEM : read_include(p, line, str_text(&name), &content, &path);
+		if (error == 0)
+			good = parse_included(p, path, &content);
+		else
+			good = fail_include(p, line, str_text(&name), error);
+		if (error != 0 && !name.failed)
+			conf_forget(&content);
+		str_fini(&name);
+	}
+	return good;
+}
+
+/* "conf.d/" of "conf.d/x*" (mem_free), "" when there is no slash; NULL: out of memory. `*pattern` is what follows. */
+static char *directory_of(const char *name, const char **pattern)
+{
+	const char *slash = strrchr(name, '/');
+
+	*pattern = slash == NULL ? name : slash + 1;
+	return mem_copy(name, (size_t)(*pattern - name));
+}
+
+/* Names in a directory: "" is the working directory. Finding none is ENOENT, too. */
+static int names_in(const char *directory, const char *pattern, char ***names)
+{
+	int error = directory_names(directory[0] == '\0' ? "." : directory, pattern, names);
+
+	if (error == 0 && (*names)[0] == NULL) {
+		directory_names_free(*names);
+		*names = NULL;
+		error = ENOENT;
+	}
+	return error;
+}
+
+/* The names that fit, as read_include seeks files; `*directory` becomes the one where they are. */
+static int find_names(const struct line *line, char **directory, const char *pattern, char ***names)
+{
+	int error = names_in(*directory, pattern, names);
+	char *beside;
+
+	if (error != ENOENT || (*directory)[0] == '/' || strchr(line->file, '/') == NULL)
+		return error;
+	beside = conf_path_beside(line->file, *directory);
+	if (beside == NULL)
+		return ENOMEM;
+	mem_free(*directory);
+	*directory = beside;
+	return names_in(beside, pattern, names);
+}
+
+/* A pattern, since there is no file of that name. That nothing fits is nothing bad, as long as the directory is there.
+ */
+static bool include_pattern(struct parser *p, const struct line *line, const char *name)
+{
+	const char *pattern;
+	char *directory = directory_of(name, &pattern), **names = NULL;
+	int error = directory == NULL ? ENOMEM : find_names(line, &directory, pattern, &names);
+	bool good;
+
+	if (error == 0)
+		good = include_names(p, line, directory, names);
+	else
+		good = (error == ENOENT && directory_exists(directory)) || fail_include(p, line, name, error);
+	directory_names_free(names);
+	mem_free(directory);
+	return good;
+}
+
+/* "%include file" or "%include pattern". */
 static bool parse_include(struct parser *p, const struct line *line)
 {
 	static const char word[] = "%include";
@@ -151,7 +259,6 @@ static bool parse_include(struct parser *p, const struct line *line)
 	char *path = NULL;
 	struct str content;
 	int error;
-	bool good;
 
 	if (strncmp(line->at, word, sizeof(word) - 1) != 0 || !is_blank(*name))
 		return fail_syntax(p, line, "\"%include\", a blank and the name of a file are expected", NULL);
@@ -164,19 +271,13 @@ static bool parse_include(struct parser *p, const struct line *line)
 		          CONF_MAX_INCLUDES);
 		return false;
 	}
-	str_init(&content, CONF_MAX_FILE_BYTES);
-	error = conf_read_near(p->read, p->read_context, name, line->file, &content, &path);
-	if (error != 0) {
-		conf_forget(&content);
-		return conf_fail(p->why, line->file, line->number, "could not load file \"%.200s\"%s: %s", name,
-		                 conf_place(line->file, line->number).text, strerror(error));
-	}
-	p->depth++;
-	good = parse_file(p, path, content.data, content.len);
-	p->depth--;
-	mem_free(path);
+	error = read_include(p, line, name, &content, &path);
+	if (error == 0)
+		return parse_included(p, path, &content);
 	conf_forget(&content);
-	return good;
+	if (error == ENOENT && strpbrk(name, "*?[") != NULL)
+		return include_pattern(p, line, name);
+	return fail_include(p, line, name, error);
 }
 
 static bool parse_line(struct parser *p, struct line *line)

@@ -110,6 +110,10 @@ static void set_of_what_needs_a_restart_says_so(void **state)
 	assert_int_equal(same->notices.n, 1);
 	assert_string_equal(same->notices.text[0], "parameter \"listen_port\" cannot be changed without a restart");
 	config_unref(same);
+	same = config_with_setting(c, "listen_port", "6432", &why); /* as it is */
+	assert_non_null(same);
+	assert_int_equal(same->notices.n, 0);
+	config_unref(same);
 	same = config_with_setting(c, "suspend_timeout", "1", &why);
 	assert_non_null(same);
 	assert_int_equal(same->notices.n, 1);

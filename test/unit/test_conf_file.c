@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/str.h"
 #include "conf/file.h"
@@ -121,6 +122,64 @@ static void included_files_are_also_sought_beside_the_including_one(void **state
 
 	(void)state;
 	check_story(files, "etc/a.ini:1 [s]\netc/b.ini:1 <where>=<beside>\nx.ini:1 <where>=<here>\n");
+}
+
+static void write_file(const char *place, const char *name, const char *content)
+{
+	char path[200];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", place, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_true(fputs(content, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* What is read from real files, without the place in front of their names. */
+static void check_place(const char *place, const char *content, const char *story)
+{
+	char path[200], *at;
+	struct conf_error why = {"", 0, "", ""};
+	struct str said;
+
+	write_file(place, "main", content);
+	snprintf(path, sizeof(path), "%s/main", place);
+	str_init(&said, 10000);
+	if (!conf_file_parse(path, conf_read_file, NULL, &events, &said, &why)) {
+		str_clear(&said);
+		str_add_str(&said, why.text);
+	}
+	while ((at = strstr(str_text(&said), place)) != NULL)
+		memmove(at, at + strlen(place) + 1, strlen(at + strlen(place) + 1) + 1);
+	assert_string_equal(str_text(&said), story);
+	str_fini(&said);
+}
+
+static void a_pattern_includes_all_files_that_fit(void **state)
+{
+	char place[] = "/tmp/test_conf_file.XXXXXX", absolute[100];
+
+	(void)state;
+	assert_non_null(mkdtemp(place));
+	write_file(place, "b.ini", "b=1\n[t]\n");
+	write_file(place, "a.ini", "a=1\n");
+	write_file(place, "[ab].cnf", "literal=1\n");
+	write_file(place, "a.cnf", "fits=1\n");
+	write_file(place, "broken.txt", "stop=1\n");
+	check_place(place, "[s]\n%include *.ini\nz=1\n",
+	            "main:1 [s]\na.ini:1 <a>=<1>\nb.ini:1 <b>=<1>\nb.ini:2 [t]\nmain:3 <z>=<1>\n");
+	check_place(place, "[s]\n%include [ab].cnf\n", "main:1 [s]\n[ab].cnf:1 <literal>=<1>\n");
+	check_place(place, "[s]\n%include ?.cnf\n", "main:1 [s]\na.cnf:1 <fits>=<1>\n");
+	check_place(place, "[s]\n%include none*\nz=1\n", "main:1 [s]\nmain:3 <z>=<1>\n");
+	check_place(place, "[s]\n%include brok*\nz=1\n", "stopped");
+	check_place(place, "[s]\n%include m*\n", "include nesting level too deep in configuration (main:2)");
+	check_place(place, "[s]\n%include none/*.ini\n",
+	            "could not load file \"none/*.ini\" in configuration (main:2): No such file or directory");
+	snprintf(absolute, sizeof(absolute), "[s]\n%%include %s/a.i*\n", place);
+	check_place(place, absolute, "main:1 [s]\na.ini:1 <a>=<1>\n");
+	snprintf(absolute, sizeof(absolute), "rm -r %s", place);
+	assert_int_equal(system(absolute), 0);
 }
 
 static void includes_may_nest_ten_deep(void **state)
@@ -243,6 +302,7 @@ int main(void)
 	                                   cmocka_unit_test(keys_may_be_quoted),
 	                                   cmocka_unit_test(sections_go_on_into_included_files_and_out_of_them),
 	                                   cmocka_unit_test(included_files_are_also_sought_beside_the_including_one),
+	                                   cmocka_unit_test(a_pattern_includes_all_files_that_fit),
 	                                   cmocka_unit_test(includes_may_nest_ten_deep),
 	                                   cmocka_unit_test(broken_lines_are_named),
 	                                   cmocka_unit_test(zero_bytes_are_refused),

@@ -83,15 +83,16 @@ static void sweep(bool (*step)(void))
 
 static struct config *load(struct conf_error *why)
 {
-	struct fake_file files[] = {
-	    {"etc/a.ini",
-	     "[databases]\n\"x\" = host=a,b user=u password=p pool_mode=session\nx = host=c\n"
-	     "*=dbname=q\n[users]\nu=pool_size=1\n[peers]\n1=host=a\n[pgbouncer]\n"
-	     "auth_file=u.txt\nsuspend_timeout=1\nadmin_users=a\nadmin_users=b\n%include b.ini\n",
-	     0},
-	    {"etc/b.ini", "server_lifetime=1\npeer_id=0\n", 0},
-	    {"etc/u.txt", "\"a\" \"b\"\n\"a\" \"c\"\n", 0},
-	    {NULL, NULL, 0}};
+	struct fake_file files[] = {{"etc/a.ini",
+	                             "[databases]\n\"x\" = host=a,b user=u password=p pool_mode=session\nx = host=c\n"
+	                             "*=dbname=q\n[users]\nu=pool_size=1\n[peers]\n1=host=a\n[pgbouncer]\n"
+	                             "auth_file=u.txt\nsuspend_timeout=1\nadmin_users=a\nadmin_users=b\n%include "
+	                             "b.ini\n%include /dev/nul?\n%include /dev/no_such*\n",
+	                             0},
+	                            {"etc/b.ini", "server_lifetime=1\npeer_id=0\n", 0},
+	                            {"/dev/null", "query_timeout=1\n", 0}, /* its name is in a real directory */
+	                            {"etc/u.txt", "\"a\" \"b\"\n\"a\" \"c\"\n", 0},
+	                            {NULL, NULL, 0}};
 
 	return config_load("etc/a.ini", NULL, fake_read, files, why);
 }

@@ -1,0 +1,22 @@
+/* Names in directories. Any thread; blocks on the disk. */
+#ifndef OS_DIRECTORY_H
+#define OS_DIRECTORY_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+
+/*
+ * The names in a directory that fit a pattern (shell wildcards: * ? [...]; a leading dot only where the pattern has
+ * one), in the order of their bytes. `*names` is an array that ends with NULL (directory_names_free). 0 or an errno
+ * value; at most DIRECTORY_NAMES_MAX names, else EOVERFLOW.
+ */
+int directory_names(const char *directory, const char *pattern, char ***names) MUST_USE;
+void directory_names_free(char **names);
+
+/* Whether there is a directory of that name; "" is the working directory. */
+bool directory_exists(const char *directory) MUST_USE;
+
+#define DIRECTORY_NAMES_MAX 10000u
+
+#endif

@@ -1,0 +1,106 @@
+/* Tests of src/os/posix/directory.c. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "os/directory.h"
+#include <cmocka.h>
+
+static const char *const files[] = {"b.ini", "a.ini", "c.txt", ".hidden.ini", "B.ini", "a.ini.bak"};
+#define N_FILES (sizeof(files) / sizeof(files[0]))
+
+static void change(const char *place, bool make)
+{
+	for (size_t i = 0; i < N_FILES; i++) {
+		char path[200];
+
+		snprintf(path, sizeof(path), "%s/%s", place, files[i]);
+		if (make)
+			close(open(path, O_CREAT | O_WRONLY, 0600));
+		else
+			assert_int_equal(unlink(path), 0);
+	}
+}
+
+static void check(const char *place, const char *pattern, const char *expected)
+{
+	char said[200] = "", **names = NULL;
+
+	assert_int_equal(directory_names(place, pattern, &names), 0);
+	for (size_t i = 0; names[i] != NULL; i++)
+		snprintf(said + strlen(said), sizeof(said) - strlen(said), "%s ", names[i]);
+	assert_string_equal(said, expected);
+	directory_names_free(names);
+}
+
+static void names_that_fit_come_in_order(void **state)
+{
+	char place[] = "/tmp/test_os_directory.XXXXXX";
+
+	(void)state;
+	assert_non_null(mkdtemp(place));
+	change(place, true);
+	check(place, "*.ini", "B.ini a.ini b.ini ");
+	check(place, "?.ini", "B.ini a.ini b.ini ");
+	check(place, "[a-b].*", "a.ini a.ini.bak b.ini ");
+	check(place, ".*.ini", ".hidden.ini ");
+	check(place, "a.ini", "a.ini ");
+	check(place, "x*", "");
+	check(place, "[", "");
+	change(place, false);
+	assert_int_equal(rmdir(place), 0);
+}
+
+static void many_names_are_found(void **state)
+{
+	char place[] = "/tmp/test_os_directory.XXXXXX", path[64], **names = NULL;
+	size_t n = 0;
+
+	(void)state;
+	assert_non_null(mkdtemp(place));
+	for (int i = 0; i < 100; i++) {
+		snprintf(path, sizeof(path), "%s/%02d", place, i);
+		close(open(path, O_CREAT | O_WRONLY, 0600));
+	}
+	assert_int_equal(directory_names(place, "??", &names), 0);
+	for (; names[n] != NULL; n++)
+		assert_int_equal(atoi(names[n]), n);
+	assert_int_equal(n, 100);
+	directory_names_free(names);
+	for (int i = 0; i < 100; i++) {
+		snprintf(path, sizeof(path), "%s/%02d", place, i);
+		unlink(path);
+	}
+	assert_int_equal(rmdir(place), 0);
+}
+
+static void what_cannot_be_read_is_an_error(void **state)
+{
+	char **names = NULL;
+
+	(void)state;
+	assert_int_equal(directory_names("/tmp/there/is/none", "*", &names), ENOENT);
+	assert_int_equal(directory_names("/dev/null", "*", &names), ENOTDIR);
+	assert_null(names);
+	directory_names_free(NULL);
+	assert_true(directory_exists("/tmp") && directory_exists("/tmp/") && directory_exists(""));
+	assert_false(directory_exists("/tmp/there/is/none") || directory_exists("/dev/null"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(names_that_fit_come_in_order),
+	    cmocka_unit_test(many_names_are_found),
+	    cmocka_unit_test(what_cannot_be_read_is_an_error),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
