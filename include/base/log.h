@@ -62,6 +62,12 @@ void log_set_format(struct log *l, enum log_format format);
 typedef void log_sink(enum log_level level, const char *text);
 void log_set_sink(struct log *l, log_sink *sink);
 
+/* What stderr leads to takes text with its level, apart from each other (systemd's journal): called in place of writing
+   text there, with the same form as the sink; false: it was not taken, and is written as usual. NULL: write always. It
+   must be callable from any thread. */
+typedef bool log_journal(enum log_level level, const char *text);
+void log_set_journal(struct log *l, log_journal *journal);
+
 /* Records above this level are dropped. `verbose` 0: down to LEVEL_LOG, 1: LEVEL_DEBUG, 2: LEVEL_NOISE. */
 void log_set_verbose(struct log *l, int verbose);
 

@@ -1,7 +1,7 @@
 /*
- * systemd: the sockets it has opened for us (sd_listen_fds(3)), and what it wants to be told (sd_notify(3)). Both are
- * short protocols that systemd documents for programs without its library. Elsewhere nothing is passed and nobody is
- * told.
+ * systemd: the sockets it has opened for us (sd_listen_fds(3)), what it wants to be told (sd_notify(3)), and its
+ * journal. All are short protocols that systemd documents for programs without its library. Elsewhere nothing is passed
+ * and nobody is told.
  */
 #ifndef OS_SERVICE_H
 #define OS_SERVICE_H
@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/log.h"
 
 /* Descriptors that were passed to this process: the first one, and how many (0: none). They are its own from
    service_take_sockets on. Main thread, before others exist. */
@@ -22,6 +23,11 @@ unsigned service_take_sockets(void);
 /* Tells the service manager: assignments with newlines between, e.g. "READY=1". True if it was told or there is none;
    else errno. Does not wait. Any thread. */
 bool service_notify(const char *state) MUST_USE;
+/* True if stderr leads to systemd's journal, which takes level and text apart (JOURNAL_STREAM). Main thread. */
+bool service_has_journal(void);
+/* For log_set_journal: one entry of the journal, whatever lines the text has. Any thread. */
+bool service_journal(enum log_level level, const char *text);
+
 /* How long this process may be silent before the service manager takes it for hung (WatchdogSec); 0: it does not
    watch. Main thread. */
 uint64_t service_watchdog_us(void);

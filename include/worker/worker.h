@@ -16,6 +16,7 @@
 #include "conf/config.h"
 #include "worker/lookup_troubles.h"
 #include "worker/office.h"
+#include "worker/strangers.h"
 #include "worker/told.h"
 #include "worker/waiting.h"
 
@@ -63,7 +64,8 @@ struct worker {
 
 	struct lookup_troubles lookup_troubles; /* what auth_query ran into of late */
 
-	struct told told;      /* addresses that were told of an outage a moment ago */
+	struct told told; /* addresses that were told of an outage a moment ago */
+	struct strangers strangers;
 	struct failure why;    /* of the last read or write on a server that failed; empty otherwise */
 	struct str rewritten;  /* what goes to a server instead of a client's own messages; empty between two uses */
 	struct str scratch;    /* for building messages; empty between two uses */

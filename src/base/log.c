@@ -30,6 +30,7 @@ struct log {
 	atomic_int max_level;
 	atomic_int format; /* enum log_format */
 	log_sink *_Atomic sink;
+	log_journal *_Atomic journal;
 };
 
 static const char *const level_word[] = {"FATAL", "ERROR", "WARNING", "LOG", "DEBUG", "NOISE"};
@@ -45,6 +46,7 @@ struct log *log_new(void)
 	atomic_init(&l->max_level, LEVEL_LOG);
 	atomic_init(&l->format, LOG_FORMAT_TEXT);
 	atomic_init(&l->sink, NULL);
+	atomic_init(&l->journal, NULL);
 	return l;
 }
 
@@ -103,6 +105,11 @@ void log_set_format(struct log *l, enum log_format format)
 void log_set_sink(struct log *l, log_sink *sink)
 {
 	atomic_store(&l->sink, sink);
+}
+
+void log_set_journal(struct log *l, log_journal *journal)
+{
+	atomic_store(&l->journal, journal);
 }
 
 void log_set_verbose(struct log *l, int verbose)
@@ -326,15 +333,38 @@ static void write_to(int fd, const struct record *r)
 	(void)n;
 }
 
+/* Those who know level and time themselves get the text alone. */
+static void write_bodies(struct log *l, const struct log_event *e, enum breaks breaks, log_journal *journal)
+{
+	log_sink *sink = e->level > LEVEL_LOG ? NULL : atomic_load(&l->sink);
+	struct record r;
+
+	if (sink == NULL && journal == NULL)
+		return;
+	r.len = 0;
+	put_body(&r, e, breaks);
+	r.data[r.len] = '\0';
+	if (sink != NULL)
+		sink(e->level, r.data);
+	if (journal == NULL || journal(e->level, r.data))
+		return;
+	r.len = 0;
+	put_head(&r, e->level, clock_wall_us());
+	put_body(&r, e, breaks);
+	put_text(&r, "\n");
+	write_to(STDERR_FILENO, &r);
+}
+
 static void write_record(struct log *l, const struct log_event *e, enum breaks breaks)
 {
-	log_sink *sink = atomic_load(&l->sink);
+	bool json = atomic_load(&l->format) == LOG_FORMAT_JSON, to_stderr = atomic_load(&l->to_stderr);
+	log_journal *journal = json || !to_stderr ? NULL : atomic_load(&l->journal);
 	int fd = atomic_load(&l->file_fd);
 	uint64_t now_us = clock_wall_us();
 	struct record r;
 
 	r.len = 0;
-	if (atomic_load(&l->format) == LOG_FORMAT_JSON) {
+	if (json) {
 		put_object(&r, e, now_us);
 	} else {
 		put_head(&r, e->level, now_us);
@@ -343,14 +373,9 @@ static void write_record(struct log *l, const struct log_event *e, enum breaks b
 	put_text(&r, "\n");
 	if (fd >= 0)
 		write_to(fd, &r);
-	if (atomic_load(&l->to_stderr))
+	if (to_stderr && journal == NULL)
 		write_to(STDERR_FILENO, &r);
-	if (sink == NULL || e->level > LEVEL_LOG)
-		return;
-	r.len = 0;
-	put_body(&r, e, breaks);
-	r.data[r.len] = '\0';
-	sink(e->level, r.data);
+	write_bodies(l, e, breaks, journal);
 }
 
 void log_event(struct log *l, const struct log_event *e)

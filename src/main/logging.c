@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "os/error.h"
 #include "os/process.h"
+#include "os/service.h"
 
 void logging_init(struct logging *l, struct log *log, int verbose, bool quiet)
 {
@@ -19,6 +20,8 @@ void logging_init(struct logging *l, struct log *log, int verbose, bool quiet)
 	l->quiet = quiet;
 	log_set_verbose(log, verbose);
 	log_set_stderr(log, !quiet);
+	if (service_has_journal())
+		log_set_journal(log, service_journal);
 }
 
 static void close_syslog(struct logging *l)

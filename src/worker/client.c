@@ -30,6 +30,7 @@
 #include "worker/prepared.h"
 #include "worker/relay.h"
 #include "worker/server.h"
+#include "worker/strangers.h"
 #include "worker/telling.h"
 #include "worker/told.h"
 #include "worker/waiting.h"
@@ -87,7 +88,7 @@ const char *client_application_name(const struct client *c)
 	return params == NULL ? NULL : params_value(params, "application_name");
 }
 
-/* The client's address without port: "10.0.0.5", "unix(4711)". */
+/* The client's address without port: "10.0.0.5", "unix(4711)". On Unix sockets the port is ours, as in PgBouncer. */
 static void address_of(const struct client *c, char *text, size_t size)
 {
 	const struct peer *peer = stream_peer(c->stream);
@@ -103,21 +104,26 @@ static void client_vlog(struct client *c, struct log_event *e, const char *fmt, 
 static void client_vlog(struct client *c, struct log_event *e, const char *fmt, va_list args)
 {
 	struct log *l = c->worker->office->log;
+	const struct peer *peer = stream_peer(c->stream);
 	char text[LOG_TEXT_MAX], address[96], who[3 * LOG_NAME_MAX];
+	bool v6;
 
 	if (!log_wants(l, e->level))
 		return;
 	address_of(c, address, sizeof(address));
+	v6 = strchr(address, ':') != NULL;
 	e->database = client_database(c);
 	e->user = client_user(c);
 	e->address = address;
-	e->port = stream_peer(c->stream)->port;
+	e->port = peer->family == 1 ? c->worker->config->settings.listen_port : peer->port;
 	e->client = c->waiter.id;
 	vsnprintf(text, sizeof(text), fmt, args);
-	snprintf(who, sizeof(who), "C-%p: %.*s/%.*s@%s:%u", (void *)c, LOG_NAME_MAX, e->database, LOG_NAME_MAX, e->user,
-	         address, stream_peer(c->stream)->port);
-	e->who = who;
 	e->text = text;
+	if (c->entry.seat == NULL && !strangers_may_log(c->worker, e))
+		return;
+	snprintf(who, sizeof(who), "C-%p: %.*s/%.*s@%s%s%s:%d", (void *)c, LOG_NAME_MAX, e->database, LOG_NAME_MAX,
+	         e->user, v6 ? "[" : "", address, v6 ? "]" : "", e->port);
+	e->who = who;
 	log_event(l, e);
 }
 

@@ -130,7 +130,7 @@ void link_client_left(struct client *c, const char *why)
 	else if (clean)
 		server_release(s, kept || settings_of(s)->global->server_reset_query_always);
 	else
-		server_close(s, "client disconnected with query in progress");
+		server_close(s, "client disconnect while server was not ready");
 }
 
 /* Nothing of the client's was sent, so it may simply wait again. An idle server that turns out to be dead is one less

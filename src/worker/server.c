@@ -13,6 +13,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -43,24 +44,34 @@ static const struct pool_settings *settings_of(const struct server *s)
 
 /* ---- words ---- */
 
+/* A Unix socket has one too, in its name: "/run/postgresql/.s.PGSQL.5432". */
+static int port_of(const struct server *s)
+{
+	const char *dot = address_is_unix(&s->address) ? strrchr(s->address.u.local.sun_path, '.') : NULL;
+
+	return dot == NULL ? address_port(&s->address) : (int)strtol(dot + 1, NULL, 10);
+}
+
 static void server_vlog(struct server *s, struct log_event *e, const char *fmt, va_list args) PRINTF(3, 0);
 
 static void server_vlog(struct server *s, struct log_event *e, const char *fmt, va_list args)
 {
 	struct log *l = s->worker->office->log;
 	char text[LOG_TEXT_MAX], address[128], who[3 * LOG_NAME_MAX];
+	bool v6;
 
 	if (!log_wants(l, e->level))
 		return;
 	e->database = s->place.pool->database;
 	e->user = s->place.pool->user;
 	e->address = address_text(&s->address, address, sizeof(address));
-	e->port = address_port(&s->address);
+	v6 = strchr(address, ':') != NULL;
+	e->port = port_of(s);
 	e->server = s->id;
 	e->client = s->client == NULL ? 0 : s->client->waiter.id;
 	vsnprintf(text, sizeof(text), fmt, args);
-	snprintf(who, sizeof(who), "S-%p: %.*s/%.*s@%s:%u", (void *)s, LOG_NAME_MAX, e->database, LOG_NAME_MAX, e->user,
-	         address, address_port(&s->address));
+	snprintf(who, sizeof(who), "S-%p: %.*s/%.*s@%s%s%s:%d", (void *)s, LOG_NAME_MAX, e->database, LOG_NAME_MAX,
+	         e->user, v6 ? "[" : "", address, v6 ? "]" : "", e->port);
 	e->who = who;
 	e->text = text;
 	log_event(l, e);

@@ -104,6 +104,7 @@ static void tick(void *owner)
 {
 	struct worker *w = (struct worker *)owner;
 	struct list *node, *after;
+	bool left_out;
 
 	list_each_safe (node, after, &w->seats) {
 		struct seat *s = seat_of(node);
@@ -116,7 +117,8 @@ static void tick(void *owner)
 	}
 	client_login_tick(w);
 	telling_tick(w);
-	if (!list_is_empty(&w->seats) || !list_is_empty(&w->logins) || !list_is_empty(&w->tellings))
+	left_out = strangers_tick(w);
+	if (left_out || !list_is_empty(&w->seats) || !list_is_empty(&w->logins) || !list_is_empty(&w->tellings))
 		timer_set(w->tick, worker_now_us(w) + TICK_US);
 }
 
@@ -355,6 +357,7 @@ static void close_everything(struct worker *w)
 	cancel_close_all(w);
 	farewell_close_all(w);
 	telling_end(w);
+	strangers_end(w);
 	bury_all(w);
 }
 

@@ -220,6 +220,44 @@ static void a_sink_gets_text_without_head_and_no_debugging(void **state)
 	log_write(f->log, LEVEL_ERROR, "unseen");
 }
 
+static bool take_text(enum log_level level, const char *text)
+{
+	check_expected(level);
+	check_expected(text);
+	return mock_type(bool);
+}
+
+static void what_stderr_leads_to_may_take_the_text_itself(void **state)
+{
+	struct fixture *f = (struct fixture *)*state;
+	char path[100];
+	int saved = dup(STDERR_FILENO);
+
+	snprintf(path, sizeof(path), "%s.stderr", f->path);
+	assert_true(saved >= 0);
+	assert_non_null(freopen(path, "w", stderr));
+	log_set_journal(f->log, take_text);
+	log_write(f->log, LEVEL_LOG, "not for stderr");
+	log_set_stderr(f->log, true);
+	log_set_verbose(f->log, 1);
+	expect_value(take_text, level, LEVEL_DEBUG);
+	expect_string(take_text, text, "one\n\ttwo");
+	will_return(take_text, true);
+	log_write(f->log, LEVEL_DEBUG, "one\ntwo");
+	/* what is not taken is written */
+	expect_value(take_text, level, LEVEL_ERROR);
+	expect_string(take_text, text, "three");
+	will_return(take_text, false);
+	log_write(f->log, LEVEL_ERROR, "three");
+	/* and JSON is JSON everywhere */
+	log_set_format(f->log, LOG_FORMAT_JSON);
+	log_write(f->log, LEVEL_LOG, "four");
+	assert_true(dup2(saved, STDERR_FILENO) >= 0);
+	close(saved);
+	expect_content(path, "^" HEAD "ERROR three\n\\{.*\"text\":\"four\"\\}\n$");
+	assert_int_equal(unlink(path), 0);
+}
+
 /* ---- events ---- */
 
 static const struct log_event full = {.level = LEVEL_WARNING,
@@ -404,6 +442,7 @@ int main(void)
 	    TEST(a_file_that_cannot_be_opened_leaves_the_old_one),
 	    TEST(stderr_is_written_only_when_asked),
 	    TEST(a_sink_gets_text_without_head_and_no_debugging),
+	    TEST(what_stderr_leads_to_may_take_the_text_itself),
 	    TEST(an_event_is_a_line_with_detail_and_hint_below_it),
 	    TEST(an_event_as_json_has_its_fields_and_no_others),
 	    TEST(the_format_changes_from_one_record_to_the_next),

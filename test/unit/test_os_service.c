@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -151,6 +152,26 @@ static void watching_is_for_the_process_that_is_named(void **state)
 	unsetenv("WATCHDOG_PID");
 }
 
+static void journal_is_known_by_the_file_behind_stderr(void **state)
+{
+	struct stat st;
+	char text[64];
+
+	(void)state;
+	unsetenv("JOURNAL_STREAM");
+	assert_false(service_has_journal());
+	assert_int_equal(fstat(STDERR_FILENO, &st), 0);
+	snprintf(text, sizeof(text), "%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+	setenv("JOURNAL_STREAM", text, 1);
+	assert_true(service_has_journal());
+	snprintf(text, sizeof(text), "%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino + 1);
+	setenv("JOURNAL_STREAM", text, 1);
+	assert_false(service_has_journal());
+	setenv("JOURNAL_STREAM", "journal", 1);
+	assert_false(service_has_journal());
+	unsetenv("JOURNAL_STREAM");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +180,7 @@ int main(void)
 	    cmocka_unit_test(manager_is_told_at_either_kind_of_address),
 	    cmocka_unit_test(nobody_to_tell_is_fine_a_strange_address_is_not),
 	    cmocka_unit_test(watching_is_for_the_process_that_is_named),
+	    cmocka_unit_test(journal_is_known_by_the_file_behind_stderr),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
