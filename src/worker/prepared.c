@@ -71,6 +71,7 @@ struct copy {
 	char key[KEY_BYTES];
 	enum copy_knowledge knowledge;
 	uint32_t segment;    /* COPY_SENT: of its Parse */
+	uint32_t parse;      /* COPY_SENT: which one that is; an evicted copy may be made again before it is answered */
 	uint32_t generation; /* of the database's schema when it was prepared */
 };
 
@@ -89,6 +90,7 @@ struct effect {
 	enum effect_kind kind;
 	bool again; /* EFFECT_PARSE: whether there was a copy before is not known */
 	uint32_t segment;
+	uint32_t parse;              /* EFFECT_PARSE: which one */
 	struct statement *statement; /* a reference, or NULL */
 	struct named *named;         /* a reference, or NULL */
 	struct copy *copy;           /* owned, or NULL */
@@ -99,6 +101,7 @@ struct server_statements {
 	struct table by_key;
 	struct effect *effect;
 	uint32_t first, n, capacity;
+	uint32_t n_parses; /* so far */
 };
 
 /* ---- statements ---- */
@@ -416,7 +419,7 @@ static void confirm_parse(struct server_statements *ss, const struct effect *e)
 {
 	struct copy *copy = copy_find(ss, e->statement->key);
 
-	if (copy != NULL && copy->knowledge == COPY_SENT && copy->segment == e->segment)
+	if (copy != NULL && copy->knowledge == COPY_SENT && copy->parse == e->parse)
 		copy->knowledge = COPY_CERTAIN;
 }
 
@@ -440,7 +443,7 @@ static void undo_parse(struct server_statements *ss, const struct effect *e)
 {
 	struct copy *copy = copy_find(ss, e->statement->key);
 
-	if (copy == NULL || copy->knowledge != COPY_SENT || copy->segment != e->segment)
+	if (copy == NULL || copy->knowledge != COPY_SENT || copy->parse != e->parse)
 		return;
 	if (e->again)
 		copy->knowledge = COPY_DOUBTFUL;
@@ -594,6 +597,7 @@ static bool prepare(struct client *c, struct statement *st, struct named *n, enu
 	struct server *s = c->server;
 	struct copy *copy = copy_find(s->statements, st->key);
 	bool again = copy != NULL || is_unsure(s);
+	struct effect *e;
 
 	if (copy == NULL) {
 		copy = mem_new(struct copy);
@@ -609,7 +613,9 @@ static bool prepare(struct client *c, struct statement *st, struct named *n, enu
 	}
 	write_parse(out, st->key, st->body, st->len);
 	answers_expect(&s->answers, ANSWER_PARSE, origin, true);
-	add_effect(s, EFFECT_PARSE, st, n)->again = again;
+	e = add_effect(s, EFFECT_PARSE, st, n);
+	e->again = again;
+	e->parse = copy->parse = s->statements->n_parses++;
 	copy->knowledge = COPY_SENT;
 	copy->segment = s->answers.segment;
 	copy->generation = generation_of(c);

@@ -4,259 +4,11 @@
  */
 #include "worker/prepared.h"
 
+#include "statement_model.h"
 #include "worker_scene.h"
 
-#define NAMES_MAX 64
 #define ROUNDS 1500
 #define GLOBALS "auth_type=trust\npool_mode=transaction\n"
-
-/* ---- PostgreSQL, as far as it matters here ---- */
-
-struct model {
-	struct {
-		char name[64], sql[64];
-	} st[NAMES_MAX];
-	int n, most;
-	char portal[64]; /* its statement's text; "": there is none */
-	bool skips;
-	char status; /* of ReadyForQuery */
-	size_t read; /* of what was said to it */
-	struct str out;
-};
-
-static void model_init(struct model *m)
-{
-	memset(m, 0, sizeof(*m));
-	m->status = 'I';
-	str_init(&m->out, 1u << 20);
-}
-
-static int model_find(const struct model *m, const char *name)
-{
-	for (int i = 0; i < m->n; i++)
-		if (strcmp(m->st[i].name, name) == 0)
-			return i;
-	return -1;
-}
-
-static void model_error(struct model *m, const char *code)
-{
-	struct words words = {"ERROR", code, "no", NULL, NULL};
-
-	message_error(&m->out, &words);
-	m->skips = true;
-	if (m->status == 'T')
-		m->status = 'E';
-}
-
-/* In a failed transaction. */
-static bool model_refuses(struct model *m)
-{
-	if (m->status != 'E')
-		return false;
-	model_error(m, "25P02");
-	return true;
-}
-
-static void model_remove(struct model *m, int i)
-{
-	if (i >= 0)
-		m->st[i] = m->st[--m->n];
-}
-
-static void model_parse(struct model *m, const char *name, const char *sql)
-{
-	if (model_refuses(m))
-		return;
-	if (strstr(sql, "wrong") != NULL) {
-		model_error(m, "42601");
-	} else if (*name != '\0' && model_find(m, name) >= 0) {
-		model_error(m, "42P05");
-	} else {
-		model_remove(m, model_find(m, name));
-		assert_true(m->n < NAMES_MAX);
-		snprintf(m->st[m->n].name, sizeof(m->st[0].name), "%s", name);
-		snprintf(m->st[m->n++].sql, sizeof(m->st[0].sql), "%s", sql);
-		message_bare(&m->out, '1');
-	}
-	m->most = m->n > m->most ? m->n : m->most;
-}
-
-static void model_bind(struct model *m, const char *name)
-{
-	int i = model_find(m, name);
-
-	if (i < 0) {
-		model_error(m, "26000");
-		return;
-	}
-	if (model_refuses(m))
-		return;
-	snprintf(m->portal, sizeof(m->portal), "%s", m->st[i].sql);
-	message_bare(&m->out, '2');
-}
-
-static void model_describe(struct model *m, const char *name)
-{
-	size_t at;
-
-	if (model_find(m, name) < 0) {
-		model_error(m, "26000");
-		return;
-	}
-	if (model_refuses(m))
-		return;
-	at = message_begin(&m->out, 't');
-	message_i16(&m->out, 0);
-	message_end(&m->out, at);
-	message_bare(&m->out, 'n');
-}
-
-static void model_execute(struct model *m)
-{
-	const char *row[] = {m->portal};
-
-	if (model_refuses(m))
-		return;
-	if (m->portal[0] == '\0' || strstr(m->portal, "fails") != NULL) {
-		model_error(m, "22012");
-		return;
-	}
-	message_data_row(&m->out, row, 1);
-	message_command_complete(&m->out, "SELECT 1");
-}
-
-static void model_query(struct model *m, const char *sql)
-{
-	if (strcmp(sql, "ROLLBACK") == 0)
-		m->status = 'I';
-	if (model_refuses(m)) {
-		m->skips = false;
-		message_ready(&m->out, m->status);
-		return;
-	}
-	if (strncmp(sql, "SET", 3) == 0)
-		message_parameter_status(&m->out, "application_name", "test");
-	if (strcmp(sql, "DEALLOCATE ALL") == 0)
-		m->n = 0;
-	if (strcmp(sql, "BEGIN") == 0)
-		m->status = 'T';
-	message_command_complete(&m->out, strncmp(sql, "SET", 3) == 0 ? "SET" : sql);
-	message_ready(&m->out, m->status);
-}
-
-static void model_take(struct model *m, char type, const char *body, size_t len)
-{
-	struct reader r;
-
-	reader_init(&r, body, len);
-	if (type == 'S') {
-		m->skips = false;
-		m->portal[0] = '\0';
-		message_ready(&m->out, m->status);
-	} else if (!m->skips && type == 'P') {
-		const char *name = reader_cstring(&r).data;
-
-		model_parse(m, name, reader_cstring(&r).data);
-	} else if (!m->skips && type == 'B') {
-		(void)reader_cstring(&r);
-		model_bind(m, reader_cstring(&r).data);
-	} else if (!m->skips && type == 'D') {
-		model_describe(m, body + 1);
-	} else if (!m->skips && type == 'C') {
-		model_remove(m, model_find(m, body + 1));
-		message_bare(&m->out, '3');
-	} else if (!m->skips && type == 'E') {
-		model_execute(m);
-	} else if (!m->skips && type == 'Q') {
-		model_query(m, body);
-	}
-	assert_false(r.failed);
-}
-
-/* All whole messages that it has not seen. */
-static void model_read(struct model *m, const struct str *said)
-{
-	while (said->len - m->read >= 5) {
-		const char *at = str_text(said) + m->read;
-		struct reader r;
-		size_t total;
-
-		reader_init(&r, at + 1, 4);
-		total = reader_u32(&r) + 1u;
-		if (said->len - m->read < total)
-			break;
-		model_take(m, *at, at + 5, total - 5);
-		m->read += total;
-	}
-}
-
-/* ---- what clients say ---- */
-
-static void say_parse(struct str *out, const char *name, const char *sql)
-{
-	size_t at = message_begin(out, 'P');
-
-	message_cstring(out, name);
-	message_cstring(out, sql);
-	message_i16(out, 1);
-	message_i32(out, 23);
-	message_end(out, at);
-}
-
-static void say_bind(struct str *out, const char *name)
-{
-	size_t at = message_begin(out, 'B');
-
-	message_cstring(out, "");
-	message_cstring(out, name);
-	message_bytes(out, "\0\0\0\1\0\0\0\1x\0\0", 11);
-	message_end(out, at);
-}
-
-static void say_of(struct str *out, char type, const char *name)
-{
-	size_t at = message_begin(out, type);
-
-	message_u8(out, 'S');
-	message_cstring(out, name);
-	message_end(out, at);
-}
-
-static void say_execute(struct str *out)
-{
-	size_t at = message_begin(out, 'E');
-
-	message_cstring(out, "");
-	message_i32(out, 0);
-	message_end(out, at);
-}
-
-/* ---- stories: types, rows and codes ---- */
-
-static void tell(struct str *story, const struct str *got)
-{
-	const char *at = str_text(got), *end = at + got->len;
-
-	while (end - at >= 5) {
-		struct report report;
-		struct reader r;
-		size_t total;
-
-		reader_init(&r, at + 1, 4);
-		total = reader_u32(&r) + 1u;
-		if ((size_t)(end - at) < total)
-			break;
-		str_add_char(story, *at);
-		if (*at == 'E' && report_parse(&report, at + 5, total - 5))
-			str_printf(story, "(%s)", report.sqlstate.data);
-		else if (*at == 'D')
-			str_printf(story, "(%.*s)", (int)(total - 11), at + 11);
-		at += total;
-	}
-	if (at < end)
-		str_add_str(story, "…");
-}
 
 /* ---- a client, the pooler, a server ---- */
 
@@ -381,6 +133,31 @@ static void conversations_are_the_same_at_every_split(void **state)
 	for (size_t cut = 1; cut < 200; cut++)
 		check_said(&sc, &direct, &said, said.len / 2, cut);
 	assert_true(sc.m.most <= 3); /* the unnamed one is not counted */
+	scene_fini(&sc);
+	str_fini(&direct.out);
+	str_fini(&said);
+}
+
+/* It is evicted and prepared again before the first Parse is answered; only that one is carried out. */
+static void an_answer_confirms_its_own_parse_only(void **state)
+{
+	struct scene sc;
+	struct model direct;
+	struct str said;
+
+	(void)state;
+	str_init(&said, 65536);
+	scene_init(&sc, GLOBALS "max_prepared_statements=1");
+	model_init(&direct);
+	say_parse(&said, "a", "1");
+	say_parse(&said, "b", "2");
+	say_bind(&said, "nobody");
+	say_bind(&said, "a");
+	message_sync(&said);
+	say_bind(&said, "a");
+	say_execute(&said);
+	message_sync(&said);
+	check_said(&sc, &direct, &said, said.len, SIZE_MAX);
 	scene_fini(&sc);
 	str_fini(&direct.out);
 	str_fini(&said);
@@ -631,13 +408,10 @@ static void a_client_may_leave_in_the_middle(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(conversations_are_the_same_at_every_split),
-	    TEST(random_pipelines_are_answered_as_directly),
-	    TEST(a_statement_larger_than_the_buffer_is_collected),
-	    TEST(what_depends_on_answers_waits_for_them),
-	    TEST(a_statement_that_is_there_is_not_sent_again),
-	    TEST(names_survive_a_server_that_was_dead),
-	    TEST(a_client_may_leave_in_the_middle),
+	    TEST(conversations_are_the_same_at_every_split), TEST(an_answer_confirms_its_own_parse_only),
+	    TEST(random_pipelines_are_answered_as_directly), TEST(a_statement_larger_than_the_buffer_is_collected),
+	    TEST(what_depends_on_answers_waits_for_them),    TEST(a_statement_that_is_there_is_not_sent_again),
+	    TEST(names_survive_a_server_that_was_dead),      TEST(a_client_may_leave_in_the_middle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
