@@ -599,6 +599,7 @@ static void judged(struct turn *t, const struct frame *f, enum answer_verdict ve
 		break;
 	case ANSWER_IMPOSSIBLE:
 		server_log(s, LEVEL_WARNING, "message of type 0x%02x came when nothing of the kind was due", f->type);
+		s->swallowing = true; /* nothing of it goes to the client, which can be told, therefore */
 		fail(t, "unknown pkt");
 		break;
 	}
@@ -748,6 +749,7 @@ static void take_frame(struct turn *t, const struct frame *f)
 
 static void bad_server_frame(struct turn *t, enum frame_result result, const struct frame *f)
 {
+	t->s->swallowing = true;
 	if (result == FRAME_NOT_ALLOWED) {
 		server_log(t->s, LEVEL_WARNING, "message of type 0x%02x is not allowed here", f->type);
 		fail(t, "unknown pkt");
