@@ -66,9 +66,9 @@ struct control {
 	void (*kill_client)(struct supervisor *s, uint64_t id, control_done *done, void *asker);
 	void (*wait_close)(struct supervisor *s, const char *database, control_done *done, void *asker);
 	void (*shutdown)(struct supervisor *s, enum shutdown_mode mode, control_done *done, void *asker);
-	/* The asker has gone, or sent a cancel request: `done` will not be called any more. A PAUSE that still waits is
-	 * resumed. */
-	void (*forget)(struct supervisor *s, void *asker);
+	/* The asker has gone, or sent a cancel request: `done` will not be called any more. A PAUSE that still waits
+	 * goes on when its asker has gone, and is undone when it was canceled. */
+	void (*forget)(struct supervisor *s, void *asker, bool canceled);
 };
 
 #endif

@@ -88,10 +88,10 @@ struct terminal *terminal_new(struct console *c, struct console_guest *guest)
 }
 
 /* Nobody waits for what is under way any more. */
-static void give_up(struct terminal *t)
+static void give_up(struct terminal *t, bool canceled)
 {
 	if (t->acting)
-		t->console->control->forget(t->console->control->self, t);
+		t->console->control->forget(t->console->control->self, t, canceled);
 	if (t->view != NULL)
 		t->view->terminal = NULL;
 	mem_free(t->tag);
@@ -106,7 +106,7 @@ void terminal_free(struct terminal *t)
 {
 	if (t == NULL)
 		return;
-	give_up(t);
+	give_up(t, false);
 	list_remove(&t->on_console);
 	t->console->n_terminals--;
 	stream_close(t->stream);
@@ -158,7 +158,7 @@ void terminal_close(struct terminal *t, const char *why)
 	if (t->closing)
 		return;
 	t->closing = true;
-	give_up(t);
+	give_up(t, false);
 	terminal_log(t, LEVEL_LOG, "client_closed", "closing because: %s (age=%" PRIu64 "s)", why,
 	             (uint64_t)(age_us(t) / US_PER_S));
 }
@@ -269,7 +269,7 @@ void terminal_cancel(struct terminal *t)
 {
 	if (t->command == NULL)
 		return;
-	give_up(t);
+	give_up(t, true);
 	terminal_error(t, SQLSTATE_CANCELED, "canceling command due to user request");
 	terminal_go_on(t);
 }

@@ -188,21 +188,21 @@ bool actions_step(struct supervisor *s)
 	return more;
 }
 
-static void forget(struct action *a)
+static void forget(struct action *a, bool canceled)
 {
 	a->done = NULL;
 	if (!a->finished && a->kind->forgotten != NULL)
-		a->kind->forgotten(a);
+		a->kind->forgotten(a, canceled);
 }
 
-void actions_forget(struct supervisor *s, void *asker)
+void actions_forget(struct supervisor *s, void *asker, bool canceled)
 {
 	struct list *node;
 	unsigned kept = 0;
 
 	list_each (node, &s->actions)
 		if (action_of(node)->asker == asker && action_of(node)->done != NULL)
-			forget(action_of(node));
+			forget(action_of(node), canceled);
 	for (unsigned i = 0; i < s->n_starved; i++)
 		if (s->starved[i].asker != asker)
 			s->starved[kept++] = s->starved[i];

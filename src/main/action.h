@@ -20,11 +20,11 @@ struct action;
 
 /* What a kind of action does. */
 struct action_kind {
-	void (*look)(struct action *a);                    /* each turn while it waits and no visit is under way */
-	void (*visit)(struct action *a, struct worker *w); /* on each worker's thread; NULL: it makes no visits */
-	void (*visited)(struct action *a);                 /* the visit is back */
-	void (*forgotten)(struct action *a);               /* its asker has gone while it waits; may be NULL */
-	void (*fini)(struct action *a);                    /* of the part around it; may be NULL */
+	void (*look)(struct action *a);                     /* each turn while it waits and no visit is under way */
+	void (*visit)(struct action *a, struct worker *w);  /* on each worker's thread; NULL: it makes no visits */
+	void (*visited)(struct action *a);                  /* the visit is back */
+	void (*forgotten)(struct action *a, bool canceled); /* nobody waits for its end any more; may be NULL */
+	void (*fini)(struct action *a);                     /* of the part around it; may be NULL */
 };
 
 /* Owned by main, on supervisor->actions. */
@@ -61,7 +61,7 @@ void action_visit(struct action *a);
 /* Looks at all that wait and answers all that are finished. True: there is more to do at once. */
 bool actions_step(struct supervisor *s) MUST_USE;
 /* The asker has gone. */
-void actions_forget(struct supervisor *s, void *asker);
+void actions_forget(struct supervisor *s, void *asker, bool canceled);
 /* The end: none is answered any more. */
 void actions_free(struct supervisor *s);
 

@@ -464,16 +464,28 @@ static void stop_tcp_there(struct visit *v, struct worker *w)
 	listen_stop_tcp(s);
 }
 
-static void nothing_more(struct visit *v)
+static void stop_tcp_done(struct visit *v)
 {
-	(void)v;
+	struct supervisor *s = container_of(v, struct supervisor, listening.visit);
+
+	s->listening.visiting = false;
+	if (!s->listening.again || s->shutdown.stage >= STAGE_ENDING)
+		return;
+	s->listening.again = false;
+	listen_order_stop_tcp(s, s->listening.again_gently ? LISTEN_STOP_GENTLY : LISTEN_STOP_AT_ONCE);
 }
 
 void listen_order_stop_tcp(struct supervisor *s, enum listen_stop_way way)
 {
+	if (s->listening.visiting) {
+		s->listening.again = true;
+		s->listening.again_gently = way == LISTEN_STOP_GENTLY;
+		return;
+	}
+	s->listening.visiting = true;
 	s->listening.gently = way == LISTEN_STOP_GENTLY;
 	s->listening.visit.run = stop_tcp_there;
-	s->listening.visit.done = nothing_more;
+	s->listening.visit.done = stop_tcp_done;
 	visit_start(s->office, &s->listening.visit);
 }
 

@@ -76,10 +76,10 @@ static void resume(struct supervisor *s, const char *database)
 	registry_each_pool(s->office->registry, database, try_again, &all);
 }
 
-/* Nobody waits for its end any more: as if it had never been asked for. */
-static void pause_forgotten(struct action *a)
+/* Canceled: as if it had never been asked for. Who has just gone meant it, perhaps by way of a bad line. */
+static void pause_forgotten(struct action *a, bool canceled)
 {
-	if (!shutdown_is_under_way(a->s))
+	if (canceled && !shutdown_is_under_way(a->s))
 		resume(a->s, a->database);
 	action_succeed(a);
 }
@@ -362,8 +362,9 @@ static void look_at_wait(struct action *a)
 }
 
 /* A visit that is under way cannot be called back: it ends the action when it returns. */
-static void wait_forgotten(struct action *a)
+static void wait_forgotten(struct action *a, bool canceled)
 {
+	(void)canceled;
 	if (!a->visiting)
 		action_succeed(a);
 }

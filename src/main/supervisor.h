@@ -53,19 +53,22 @@ struct listeners {
 	unsigned n;
 };
 
-/* Where clients connect. From the start of the threads on the accepting worker's, except `visit`. */
+/* Where clients connect. From the start of the threads on the accepting worker's, except `visit` and what is said to be
+ * main's. */
 struct listening {
 	struct listeners tcp, local; /* local: Unix sockets */
 	unsigned n_full;             /* listeners that pause for want of descriptors */
 	bool full_told;              /* the log has said so */
 	uint64_t full_told_us;       /* when it last did; 0: never */
 	uint16_t next_worker;
-	bool passed;            /* the sockets are the service manager's, which goes on listening on them */
-	struct visit visit;     /* closes the TCP listeners */
-	bool gently;            /* set with it: nobody who is connecting shall be lost */
-	struct timer *leaving;  /* on the accepting worker's loop: the next step of that; NULL: not under way */
-	bool turning_away;      /* that is the step that was last */
-	atomic_bool tcp_closed; /* the last step is done */
+	bool passed;              /* the sockets are the service manager's, which goes on listening on them */
+	struct visit visit;       /* closes the TCP listeners */
+	bool visiting;            /* main's: it is under way, */
+	bool again, again_gently; /* main's: and has been ordered again, so */
+	bool gently;              /* set with it: nobody who is connecting shall be lost */
+	struct timer *leaving;    /* on the accepting worker's loop: the next step of that; NULL: not under way */
+	bool turning_away;        /* that is the step that was last */
+	atomic_bool tcp_closed;   /* the last step is done */
 };
 
 /* How far a shutdown is. */

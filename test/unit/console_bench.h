@@ -56,7 +56,7 @@ struct bench {
 	char asked[600];
 	control_done *done;
 	void *asker;
-	unsigned n_forgotten;
+	unsigned n_forgotten, n_canceled;
 
 	/* visits wait while this is set */
 	bool hold_visits;
@@ -134,7 +134,7 @@ static inline void bench_shutdown(struct supervisor *s, enum shutdown_mode mode,
 	bench_note(s, "shutdown", words[mode], NULL, done, asker);
 }
 
-static inline void bench_forget(struct supervisor *s, void *asker)
+static inline void bench_forget(struct supervisor *s, void *asker, bool canceled)
 {
 	struct bench *b = bench_of(s);
 
@@ -142,6 +142,7 @@ static inline void bench_forget(struct supervisor *s, void *asker)
 	b->asker = NULL;
 	b->done = NULL;
 	b->n_forgotten++;
+	b->n_canceled += canceled;
 }
 
 static inline const struct config *bench_conf(struct supervisor *s)

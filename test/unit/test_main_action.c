@@ -51,7 +51,7 @@ struct asker {
 static void answered(void *arg, const struct control_reply *reply);
 
 static bool may_finish;
-static int n_looks, n_visits, n_forgotten, n_finis;
+static int n_looks, n_visits, n_forgotten, n_canceled, n_finis;
 
 static void look(struct action *a)
 {
@@ -74,9 +74,10 @@ static void visited(struct action *a)
 	a->sqlstate = "F0000";
 }
 
-static void forgotten(struct action *a)
+static void forgotten(struct action *a, bool canceled)
 {
 	n_forgotten++;
+	n_canceled += canceled;
 	action_succeed(a);
 }
 
@@ -105,7 +106,7 @@ static void answered(void *arg, const struct control_reply *reply)
 	snprintf(k->detail, sizeof(k->detail), "%s", reply->detail == NULL ? "" : reply->detail);
 	snprintf(k->sqlstate, sizeof(k->sqlstate), "%s", reply->sqlstate == NULL ? "" : reply->sqlstate);
 	if (k->forgets != NULL)
-		actions_forget(k->s, k->forgets);
+		actions_forget(k->s, k->forgets, false);
 	if (k->asks_again) {
 		k->asks_again = false;
 		ask(k);
@@ -120,7 +121,7 @@ static int set_up(void **state)
 	list_init(&s.actions);
 	visiting = NULL;
 	may_finish = false;
-	n_looks = n_visits = n_forgotten = n_finis = 0;
+	n_looks = n_visits = n_forgotten = n_canceled = n_finis = 0;
 	mem_until_failure = 0;
 	*state = &s;
 	return 0;
@@ -192,8 +193,9 @@ static void who_is_forgotten_is_not_answered(void **state)
 
 	ask(&one);
 	ask(&two);
-	actions_forget(s, &one);
+	actions_forget(s, &one, true);
 	assert_int_equal(n_forgotten, 1);
+	assert_int_equal(n_canceled, 1);
 	may_finish = true;
 	assert_true(actions_step(s));
 	assert_int_equal(one.n_answers, 0);
@@ -242,7 +244,7 @@ static void without_memory_the_asker_is_told(void **state)
 		mem_until_failure = 0;
 		assert_true(list_is_empty(&s->actions));
 		assert_int_equal(one.n_answers, 0);
-		actions_forget(s, &two);
+		actions_forget(s, &two, false);
 		assert_true(actions_step(s));
 		assert_int_equal(one.n_answers, 1);
 		assert_false(one.ok);
