@@ -1,4 +1,4 @@
-/* Reads the entries of [databases], [users] and [peers] by one table of keys each. Any thread. */
+/* Reads the entries of [databases], [users] and [peers] by the tables of entry_keys.def. Any thread. */
 #include "conf/entry.h"
 
 #include <stddef.h>
@@ -39,62 +39,22 @@ struct key {
 #define USER(member) offsetof(struct conf_user, member)
 #define PEER(member) offsetof(struct conf_peer, member)
 
+#define NONE 0
+
 static const struct key database_keys[] = {
-    {"dbname", KEY_TEXT, DB(dbname), 0, NO_LIMIT},
-    {"host", KEY_TEXT, DB(host), 0, NO_LIMIT},
-    {"port", KEY_PORT, DB(port), 0, 0},
-    {"user", KEY_TEXT, DB(user), 0, CONF_MAX_USER_NAME},
-    {"password", KEY_TEXT, DB(password), 0, CONF_MAX_PASSWORD},
-    {"auth_user", KEY_TEXT, DB(auth_user), 0, CONF_MAX_USER_NAME},
-    {"auth_query", KEY_TEXT, DB(auth_query), 0, NO_LIMIT},
-    {"auth_dbname", KEY_TEXT, DB(auth_dbname), 0, NO_LIMIT},
-    {"pool_size", KEY_COUNT, DB(pool_size), 0, 0},
-    {"min_pool_size", KEY_COUNT, DB(min_pool_size), 0, 0},
-    {"reserve_pool_size", KEY_COUNT, DB(reserve_pool_size), 0, 0},
-    {"reserve_pool", KEY_COUNT, DB(reserve_pool_size), 0, 0},
-    {"max_db_connections", KEY_COUNT, DB(max_db_connections), 0, 0},
-    {"max_db_client_connections", KEY_COUNT, DB(max_db_client_connections), 0, 0},
-    {"server_lifetime", KEY_COUNT, DB(server_lifetime), 0, 0},
-    {"query_wait_timeout", KEY_TIMEOUT, DB(query_wait_timeout), 0, 0},
-    {"server_down_wait", KEY_TIMEOUT, DB(server_down_wait), 0, 0},
-    {"pool_mode", KEY_MODE, DB(pool_mode), DB(has_pool_mode), 0},
-    {"state_guard", KEY_GUARD, DB(state_guard), DB(has_state_guard), 0},
-    {"load_balance_hosts", KEY_BALANCE, DB(load_balance_hosts), 0, 0},
-    {"target_session_attrs", KEY_SESSION_ATTRS, DB(target_session_attrs), DB(has_target_session_attrs), 0},
-    {"server_tls_sslmode", KEY_TLS_MODE, DB(server_tls_sslmode), DB(has_server_tls_sslmode), 0},
-    {"server_tls_negotiation", KEY_TLS_NEGOTIATION, DB(server_tls_negotiation), DB(has_server_tls_negotiation), 0},
-    {"server_tls_ca_file", KEY_TEXT, DB(server_tls_ca_file), 0, NO_LIMIT},
-    {"server_tls_cert_file", KEY_TEXT, DB(server_tls_cert_file), 0, NO_LIMIT},
-    {"server_tls_key_file", KEY_TEXT, DB(server_tls_key_file), 0, NO_LIMIT},
-    {"server_tls_protocols", KEY_TEXT, DB(server_tls_protocols), 0, NO_LIMIT},
-    {"server_tls_ciphers", KEY_TEXT, DB(server_tls_ciphers), 0, NO_LIMIT},
-    {"server_tls13_ciphers", KEY_TEXT, DB(server_tls13_ciphers), 0, NO_LIMIT},
-    {"connect_query", KEY_TEXT, DB(connect_query), 0, NO_LIMIT},
-    {"client_encoding", KEY_TEXT, DB(client_encoding), 0, NO_LIMIT},
-    {"datestyle", KEY_TEXT, DB(datestyle), 0, NO_LIMIT},
-    {"timezone", KEY_TEXT, DB(timezone), 0, NO_LIMIT},
-    {"application_name", KEY_TEXT, DB(application_name), 0, NO_LIMIT},
+#define DATABASE_KEY(name, kind, member, mark, limit, doc) {#name, KEY_##kind, DB(member), mark, limit},
+#include "conf/entry_keys.def"
     {NULL, KEY_TEXT, 0, 0, 0}};
 
 static const struct key user_keys[] = {
-    {"pool_mode", KEY_MODE, USER(pool_mode), USER(has_pool_mode), 0},
-    {"pool_size", KEY_COUNT, USER(pool_size), 0, 0},
-    {"reserve_pool_size", KEY_COUNT, USER(reserve_pool_size), 0, 0},
-    {"max_user_connections", KEY_COUNT, USER(max_user_connections), 0, 0},
-    {"max_user_client_connections", KEY_COUNT, USER(max_user_client_connections), 0, 0},
-    {"query_timeout", KEY_COUNT, USER(query_timeout), 0, 0},
-    {"transaction_timeout", KEY_COUNT, USER(transaction_timeout), 0, 0},
-    {"idle_transaction_timeout", KEY_COUNT, USER(idle_transaction_timeout), 0, 0},
-    {"client_idle_timeout", KEY_COUNT, USER(client_idle_timeout), 0, 0},
-    {"query_wait_timeout", KEY_TIMEOUT, USER(query_wait_timeout), 0, 0},
-    {"server_down_wait", KEY_TIMEOUT, USER(server_down_wait), 0, 0},
-    {"state_guard", KEY_GUARD, USER(state_guard), USER(has_state_guard), 0},
+#define USER_KEY(name, kind, member, mark, limit, doc) {#name, KEY_##kind, USER(member), mark, limit},
+#include "conf/entry_keys.def"
     {NULL, KEY_TEXT, 0, 0, 0}};
 
-static const struct key peer_keys[] = {{"host", KEY_TEXT, PEER(host), 0, NO_LIMIT},
-                                       {"port", KEY_PORT, PEER(port), 0, 0},
-                                       {"pool_size", KEY_COUNT, PEER(pool_size), 0, 0},
-                                       {NULL, KEY_TEXT, 0, 0, 0}};
+static const struct key peer_keys[] = {
+#define PEER_KEY(name, kind, member, mark, limit, doc) {#name, KEY_##kind, PEER(member), mark, limit},
+#include "conf/entry_keys.def"
+    {NULL, KEY_TEXT, 0, 0, 0}};
 
 /* What is being read, for the texts. */
 struct reading {

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "conf/value.h"
+#include "conf/words.h"
 
 #define MAX_TEXT (1024 * 1024) /* bytes of one value as text */
 
@@ -94,18 +95,16 @@ static const char *const dropped[] = {
 #include "conf/settings.def"
 };
 
-static const char *const auth_type_words[] = {"any", "trust", "plain", "md5",           "cert",
-                                              "hba", "ldap",  "pam",   "scram-sha-256", NULL};
-static const char *const pool_mode_words[] = {"session", "transaction", "statement", NULL};
-static const char *const tls_mode_words[] = {"disable", "allow", "prefer", "require", "verify-ca", "verify-full", NULL};
-static const char *const tls_negotiation_words[] = {"postgres", "direct", NULL};
-static const char *const protocol_version_words[] = {"3.0", "3.2", NULL};
-static const char *const error_sqlstate_words[] = {"compatible", "precise", NULL};
-static const char *const log_format_words[] = {"text", "json", NULL};
-static const char *const state_guard_words[] = {"off", "warn", "reject", "pin", NULL};
-static const char *const session_attrs_words[] = {"any",     "read-write",     "read-only", "primary",
-                                                  "standby", "prefer-standby", NULL};
-static const char *const load_balance_words[] = {"round-robin", "disable", NULL};
+static const char *const auth_type_words[] = {AUTH_TYPE_WORDS, NULL};
+static const char *const pool_mode_words[] = {POOL_MODE_WORDS, NULL};
+static const char *const tls_mode_words[] = {TLS_MODE_WORDS, NULL};
+static const char *const tls_negotiation_words[] = {TLS_NEGOTIATION_WORDS, NULL};
+static const char *const protocol_version_words[] = {PROTOCOL_VERSION_WORDS, NULL};
+static const char *const error_sqlstate_words[] = {ERROR_SQLSTATE_WORDS, NULL};
+static const char *const log_format_words[] = {LOG_FORMAT_WORDS, NULL};
+static const char *const state_guard_words[] = {STATE_GUARD_WORDS, NULL};
+static const char *const session_attrs_words[] = {SESSION_ATTRS_WORDS, NULL};
+static const char *const load_balance_words[] = {LOAD_BALANCE_WORDS, NULL};
 
 bool pool_mode_parse(const char *text, enum pool_mode *out)
 {

@@ -27,21 +27,14 @@ struct option_row {
 	const char *help;
 };
 
-static const struct option_row serve_rows[] = {{OPTION_DAEMON, 'd', "daemon", NULL, "run in background (as a daemon)"},
-                                               {OPTION_QUIET, 'q', "quiet", NULL, "run quietly"},
-                                               {OPTION_USER, 'u', "user", "USERNAME", "assume identity of USERNAME"},
-                                               {OPTION_VERBOSE, 'v', "verbose", NULL, "increase verbosity"},
-                                               {OPTION_VERSION, 'V', "version", NULL, "show version, then exit"},
-                                               {OPTION_HELP, 'h', "help", NULL, "show this help, then exit"},
-                                               {OPTION_HELP, 0, NULL, NULL, NULL}};
+static const struct option_row serve_rows[] = {
+#define SERVE_OPTION(id, letter, name, argument, help, doc) {OPTION_##id, letter, name, argument, help},
+#include "main/options.def"
+    {OPTION_HELP, 0, NULL, NULL, NULL}};
 
 static const struct option_row check_rows[] = {
-    {OPTION_DATABASE, 'd', "database", "NAME", "check the entry \"*\" with this name"},
-    {OPTION_JSON, 'j', "json", NULL, "one JSON object instead of text"},
-    {OPTION_QUICK, 'q', "quick", NULL, "only whether it would serve: one login per database"},
-    {OPTION_USER, 'u', "user", "USERNAME", "assume identity of USERNAME"},
-    {OPTION_VERBOSE, 'v', "verbose", NULL, "show the log of the logins on stderr"},
-    {OPTION_HELP, 'h', "help", NULL, "show this help, then exit"},
+#define CHECK_OPTION(id, letter, name, argument, help, doc) {OPTION_##id, letter, name, argument, help},
+#include "main/options.def"
     {OPTION_HELP, 0, NULL, NULL, NULL}};
 
 static const struct option_row *rows_of(enum command command)
