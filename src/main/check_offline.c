@@ -10,10 +10,8 @@ struct offline_row {
 
 /* A further kind of file or setting (key pairs, HBA rules) gets its own check_*.c and a row here. */
 static const struct offline_row rows[] = {
-    {check_settings, NULL},
-    {check_secrets, NULL},
-    {NULL, check_files},
-    {check_descriptors, NULL},
+    {check_settings, NULL}, {check_differences, NULL}, {check_secrets, NULL},
+    {NULL, check_files},    {check_descriptors, NULL},
 };
 
 /* What the loader accepted and has a remark on. */

@@ -12,6 +12,9 @@ void check_syntax(struct findings *f, const char *path, conf_read *read, void *c
 /* check_settings.c: settings that contradict each other or cannot have the effect that they seem to have. Pure. */
 void check_settings(struct findings *f, const struct config *c);
 
+/* check_differences.c: what a configuration of PgBouncer asks for and gets otherwise here. Pure. */
+void check_differences(struct findings *f, const struct config *c);
+
 /* check_secrets.c: what is stored against what auth_type needs. Pure. */
 void check_secrets(struct findings *f, const struct config *c);
 

@@ -435,3 +435,16 @@ def test_the_account_that_will_serve_is_taken(checker):
 		assert found.status == 1
 		assert "does not run as root" in only(found, step="account")["what"]
 		assert c.run(f"--user={who.pw_name}").status == 0
+
+
+def test_what_a_file_of_pgbouncer_gets_otherwise_is_a_note_and_no_warning(checker):
+	old = checker(query_wait_timeout=60, server_login_retry=30, dns_max_ttl=60, sbuf_loopcnt=2, suspend_timeout=5, server_tls_sslmode="disable")
+	found = old.run("--json")
+	notes = [f["what"].split()[0] for f in found.of(severity="note", step="PgBouncer")]
+	assert notes == ["query_wait_timeout", "server_login_retry", "dns_max_ttl", "sbuf_loopcnt"]
+	assert "parameter suspend_timeout has no effect" in found.out
+	# and who wants PgBouncer's way has what to write
+	hints = {f["hint"] for f in found.of(severity="note", step="PgBouncer")} - {None}
+	assert all("server_down_wait = 0" in hint for hint in hints) and len(hints) == 2
+	plain = checker(server_tls_sslmode="disable").run("--json")
+	assert plain.of(step="PgBouncer") == [] and plain.status == found.status

@@ -21,9 +21,11 @@ static void check(const char *text, const char *story)
 static void every_kind_of_check_takes_part(void **state)
 {
 	(void)state;
-	/* settings, secrets, files, descriptors; the user list exists only for the loader */
+	/* settings, differences, secrets, files, descriptors; the user list exists only for the loader */
 	check(GOOD "auth_file=users.txt\nquery_wait_timeout=0\n",
 	      "warning settings: query_wait_timeout is 0: a client waits for a server without end\n"
+	      "note PgBouncer: query_wait_timeout (0 s) is not how long a client waits for a server that cannot be "
+	      "reached: it is told after server_down_wait\n"
 	      "warning secrets: user \"ben\" cannot log in by md5: the stored secret is empty\n"
 	      "warning files: auth_file \"users.txt\" cannot be found\n");
 }
