@@ -94,13 +94,68 @@ static void add_unlisted(const struct logins *l, struct database_check *d, unsig
 			add_login(l, d, u->name, NULL);
 }
 
-static bool add_database(struct logins *l, const struct conf_database *entry, const char *name, unsigned most)
+/* ---- auth_query ---- */
+
+/* Where clients of this database are looked up; NULL: nowhere, or not in a database that can be checked. */
+static struct database_check *lookups_of(const struct logins *l, const struct database_check *d)
+{
+	const char *name = conf_auth_dbname(l->config, d->entry);
+
+	if (conf_auth_user(l->config, d->entry) == NULL)
+		return NULL;
+	for (unsigned i = 0; i < l->n_databases; i++)
+		if (strcmp(l->database[i].name, name == NULL ? d->name : name) == 0)
+			return &l->database[i];
+	return NULL;
+}
+
+static struct login_check *find_login(const struct database_check *d, const char *user)
+{
+	for (unsigned i = 0; i < d->n_logins; i++)
+		if (strcmp(d->login[i].user, user) == 0)
+			return &d->login[i];
+	return NULL;
+}
+
+const struct login_check *logins_of_lookups(const struct logins *l, const struct database_check *d)
+{
+	const struct database_check *at = lookups_of(l, d);
+	const struct login_check *login = at == NULL ? NULL : find_login(at, conf_auth_user(l->config, d->entry));
+
+	return login != NULL && login->looks_up ? login : NULL;
+}
+
+/* auth_user logs in as itself, also where others are forced to be somebody else. */
+static void add_lookups(struct logins *l, const struct database_check *d)
+{
+	struct database_check *at = lookups_of(l, d);
+	const char *user = conf_auth_user(l->config, d->entry);
+	struct login_check *login = at == NULL ? NULL : find_login(at, user);
+	const char *secret;
+
+	if (at == NULL)
+		return;
+	if (login == NULL) {
+		secret = known_secret(config_find_login(l->config, user));
+		add_login(l, at, user, secret);
+		login = &at->login[at->n_logins - 1];
+		l->n_logins++;
+	}
+	login->looks_up = true;
+}
+
+/* ---- the databases ---- */
+
+static bool add_database(struct logins *l, const struct conf_database *entry, const char *name, unsigned most,
+                         unsigned n_databases)
 {
 	struct database_check *d = &l->database[l->n_databases++];
 
 	d->entry = entry;
 	d->name = name;
-	d->login = (struct login_check *)mem_alloc((count_users(l->config) + 1) * sizeof(d->login[0]));
+	/* each database may have its lookups here, as another user */
+	d->login =
+	    (struct login_check *)mem_alloc((count_users(l->config) + 1 + n_databases + 1) * sizeof(d->login[0]));
 	if (d->login == NULL)
 		return false;
 	if (entry->user != NULL) {
@@ -135,14 +190,18 @@ bool logins_init(struct logins *l, const struct config *c, const char *name, boo
 	for (unsigned i = 0; (d = config_database(c, i)) != NULL; i++) {
 		if (strcmp(d->name, "*") == 0)
 			l->template_left_out = true;
-		else if (!add_database(l, d, d->name, most < 1 ? 1 : most))
+		else if (!add_database(l, d, d->name, most < 1 ? 1 : most, n))
 			return false;
 	}
 	d = name == NULL ? NULL : config_find_database(c, name, &is_template);
-	if (d == NULL || !is_template)
-		return true;
-	l->template_left_out = false;
-	return add_database(l, d, name, most < 1 ? 1 : most);
+	if (d != NULL && is_template) {
+		l->template_left_out = false;
+		if (!add_database(l, d, name, most < 1 ? 1 : most, n))
+			return false;
+	}
+	for (unsigned i = 0; i < l->n_databases; i++)
+		add_lookups(l, &l->database[i]);
+	return true;
 }
 
 void logins_fini(struct logins *l)
@@ -267,7 +326,9 @@ static bool want_one(struct logins *l, struct login_check *at)
 {
 	struct supervisor *s = l->supervisor;
 	struct pool *p = at->entry.seat->pool;
-	struct pool_settings *set = pool_settings_new(l->config, at->of->entry, at->of->name, at->user);
+	struct pool_settings *set = at->looks_up
+	                                ? pool_settings_new_lookups(l->config, at->of->entry, at->of->name, at->user)
+	                                : pool_settings_new(l->config, at->of->entry, at->of->name, at->user);
 
 	if (set == NULL)
 		return false;
@@ -305,7 +366,10 @@ static void over(struct logins *l, struct login_check *at, enum login_result res
 static void ask(struct logins *l, struct login_check *at)
 {
 	struct supervisor *s = l->supervisor;
-	enum entering entered = registry_enter(s->office->registry, l->config, at->of->name, at->user, 0, &at->entry);
+	struct registry *r = s->office->registry;
+	enum entering entered = at->looks_up
+	                            ? registry_enter_lookups(r, l->config, at->of->name, at->user, 0, &at->entry)
+	                            : registry_enter(r, l->config, at->of->name, at->user, 0, &at->entry);
 
 	if (entered == ENTERED || entered == ENTERED_NEW_DATABASE) {
 		if (want_one(l, at))

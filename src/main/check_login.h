@@ -38,6 +38,7 @@ struct login_check {
 	struct database_check *of;
 	const char *user;   /* on the server; in the configuration */
 	const char *secret; /* NULL: none known; in the configuration */
+	bool looks_up;      /* it is auth_user's, for running auth_query */
 	bool is_console;    /* named in admin_users or stats_users: it may have no business there */
 	enum login_state state;
 	enum login_result result;
@@ -97,6 +98,9 @@ enum logins_end logins_run(struct logins *l, struct logging *logging, bool *stuc
 
 /* What came of it. */
 void logins_tell(const struct logins *l, struct findings *f);
+
+/* The login of the user who runs auth_query for clients of this database; NULL: nobody does. */
+const struct login_check *logins_of_lookups(const struct logins *l, const struct database_check *d);
 
 /* The first login of a database that worked; NULL: none did. */
 const struct login_check *logins_good(const struct database_check *d);

@@ -15,6 +15,9 @@ void check_settings(struct findings *f, const struct config *c);
 /* check_differences.c: what a configuration of PgBouncer asks for and gets otherwise here. Pure. */
 void check_differences(struct findings *f, const struct config *c);
 
+/* check_settings.c: users who are not in the user list are looked up, in some database at least. Pure. */
+bool check_looks_up(const struct config *c);
+
 /* check_secrets.c: what is stored against what auth_type needs. Pure. */
 void check_secrets(struct findings *f, const struct config *c);
 

@@ -88,15 +88,17 @@ static bool needs_client(const struct logins *l, const struct login_check *at)
 	enum auth_type type = l->config->settings.auth_type;
 
 	/* clients of an entry with user= log in as themselves, and their keys are of no use there */
-	return at->of->entry->user == NULL && at->secret != NULL && secret_classify(at->secret) == SECRET_SCRAM &&
-	       at->verdict.class != NULL && strncmp(at->verdict.class, "wrong_secret", 12) == 0 &&
-	       type != AUTH_TYPE_TRUST && type != AUTH_TYPE_ANY &&
-	       strstr(str_text(&at->verdict.detail), "asks for SCRAM") != NULL;
+	return !at->looks_up && at->of->entry->user == NULL && at->secret != NULL &&
+	       secret_classify(at->secret) == SECRET_SCRAM && at->verdict.class != NULL &&
+	       strncmp(at->verdict.class, "wrong_secret", 12) == 0 && type != AUTH_TYPE_TRUST &&
+	       type != AUTH_TYPE_ANY && strstr(str_text(&at->verdict.detail), "asks for SCRAM") != NULL;
 }
 
 /* A database that serves others is not down for one user; who is there for the console may have no business in it. */
 static enum severity severity_of(const struct login_check *at)
 {
+	if (at->looks_up)
+		return SEVERITY_ERROR; /* users who are not in auth_file depend on it */
 	if (at->is_console && at->of->n_others > 0 && at->verdict.scope == SCOPE_POOL)
 		return SEVERITY_NOTE;
 	return at->of->n_good > 0 ? SEVERITY_WARNING : SEVERITY_ERROR;
@@ -120,7 +122,8 @@ static void tell_login(const struct logins *l, const struct login_check *at, str
 
 	if (at->result == LOGIN_NEEDLESS)
 		return;
-	snprintf(subject, sizeof(subject), "database \"%.128s\", user \"%.128s\"", at->of->name, at->user);
+	snprintf(subject, sizeof(subject), "database \"%.128s\", user \"%.128s\"%s", at->of->name, at->user,
+	         at->looks_up ? " (auth_user)" : "");
 	findings_about(f, subject, at->of->name, at->user);
 	switch (at->result) {
 	case LOGIN_GOOD:

@@ -51,7 +51,7 @@ static void look_for_anybody(struct findings *f, const struct config *c)
 	const char *file = c->settings.auth_file;
 	struct finding *n;
 
-	if (c->settings.auth_type == AUTH_TYPE_ANY || config_login(c, 0) != NULL)
+	if (c->settings.auth_type == AUTH_TYPE_ANY || config_login(c, 0) != NULL || check_looks_up(c))
 		return;
 	if (c->settings.auth_type == AUTH_TYPE_TRUST && config_user(c, 0) != NULL)
 		return;

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "wire/framer.h"
+#include "wire/message.h"
 
 #define QUERY_US (5 * US_PER_S)
 #define MOST_RULES 64 /* logins whose rule is looked up, per server */
@@ -553,6 +555,128 @@ static void show_progress(const struct logins *l, const struct asking *a, unsign
 	fflush(stderr);
 }
 
+/* ---- auth_query ---- */
+
+/* What the product would make of that answer. */
+static void explain_result(const struct logins *l, const struct login_check *at, const char *text, const PGresult *r,
+                           struct verdict *v)
+{
+	const char *sqlstate = PQresultErrorField(r, PG_DIAG_SQLSTATE),
+	           *said = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+	const struct conf_database *d = at->of->entry;
+	struct facts facts = {.database = d->dbname == NULL ? at->of->name : d->dbname,
+	                      .user = at->user,
+	                      .host = d->host == NULL ? l->config->settings.unix_socket_dir : d->host,
+	                      .port = d->port,
+	                      .runs_auth_query = true,
+	                      .auth_query = text};
+	struct words words = {"ERROR", sqlstate == NULL ? SQLSTATE_PROTOCOL : sqlstate, said == NULL ? "" : said, NULL,
+	                      NULL};
+	struct failure why;
+	struct str report;
+	char shape[80];
+
+	failure_init(&why);
+	str_init(&report, 65536);
+	if (r == NULL) {
+		failure_set(&why, PHASE_LOOKUP, DOMAIN_POOLER, FAILURE_LOOKUP_SHAPE, "no answer in time");
+	} else if (PQresultStatus(r) == PGRES_TUPLES_OK) {
+		snprintf(shape, sizeof(shape), "it returns %d columns instead of 2", PQnfields(r));
+		failure_set(&why, PHASE_LOOKUP, DOMAIN_POOLER, FAILURE_LOOKUP_SHAPE, shape);
+	} else if (PQresultStatus(r) != PGRES_FATAL_ERROR) {
+		failure_set(&why, PHASE_LOOKUP, DOMAIN_POOLER, FAILURE_LOOKUP_SHAPE,
+		            "it is a command that returns no rows");
+	} else {
+		message_error(&report, &words);
+		failure_set_report(&why, PHASE_LOOKUP, report.data + FRAME_HEADER_BYTES,
+		                   report.len - FRAME_HEADER_BYTES);
+	}
+	explain(&why, &facts, v);
+	str_fini(&report);
+	failure_fini(&why);
+}
+
+static void tell_lookup(struct findings *f, const struct logins *l, const struct login_check *at, const char *text,
+                        const PGresult *r, uint64_t took_us)
+{
+	bool good = PQresultStatus(r) == PGRES_TUPLES_OK && PQnfields(r) == 2;
+	const char *sqlstate = r == NULL ? NULL : PQresultErrorField(r, PG_DIAG_SQLSTATE);
+	struct finding *n;
+	struct verdict v;
+
+	if (sqlstate != NULL && strcmp(sqlstate, "25006") == 0) {
+		(void)findings_add(f, SEVERITY_NOTE, "auth_query", "auth_query was not checked: it writes");
+		return;
+	}
+	if (good) {
+		n = findings_add(f, SEVERITY_OK, "auth_query", "auth_query works");
+		if (n != NULL)
+			n->time_us = took_us;
+		return;
+	}
+	verdict_init(&v);
+	explain_result(l, at, text, r, &v);
+	n = findings_add(f, SEVERITY_ERROR, "auth_query", "%s", str_text(&v.message));
+	finding_cause(n, "%s", str_text(&v.detail));
+	finding_remedy(n, "%s", str_text(&v.hint));
+	verdict_fini(&v);
+}
+
+/* It is asked for auth_user itself: whoever it finds, what can go wrong has gone wrong then. */
+static void look_up(struct findings *f, const struct logins *l, const struct login_check *at, const char *text)
+{
+	const char *values[] = {at->user};
+	PGconn *conn = start_connecting(l, at);
+	uint64_t began_us;
+	PGresult *r;
+
+	if (conn == NULL || PQstatus(conn) == CONNECTION_BAD ||
+	    !finish_connecting(conn, clock_steady_us() + connect_us(l)) || !begin(conn)) {
+		(void)findings_add(f, SEVERITY_NOTE, "auth_query",
+		                   "libpq could not log in: auth_query was not checked");
+	} else {
+		PQsetNoticeProcessor(conn, ignore, NULL);
+		began_us = clock_steady_us();
+		r = query(conn, text, 1, values);
+		tell_lookup(f, l, at, text, r, clock_steady_us() - began_us);
+		PQclear(r);
+		roll_back(conn);
+	}
+	PQfinish(conn);
+}
+
+/* The same question at the same place has been asked for an earlier database. */
+static bool is_asked(const struct logins *l, unsigned i, const struct login_check *at, const char *text)
+{
+	for (unsigned j = 0; j < i; j++)
+		if (logins_of_lookups(l, &l->database[j]) == at &&
+		    strcmp(conf_auth_query(l->config, l->database[j].entry), text) == 0)
+			return true;
+	return false;
+}
+
+static void check_lookups(const struct logins *l, struct findings *f)
+{
+	char subject[300];
+
+	for (unsigned i = 0; i < l->n_databases; i++) {
+		const struct login_check *at = logins_of_lookups(l, &l->database[i]);
+		const char *text = conf_auth_query(l->config, l->database[i].entry);
+
+		if (at == NULL || at->result != LOGIN_GOOD || text == NULL || is_asked(l, i, at, text))
+			continue;
+		snprintf(subject, sizeof(subject), "auth_query in database \"%.128s\"", at->of->name);
+		findings_about(f, subject, at->of->name, at->user);
+		if (has_usable_secret(at))
+			look_up(f, l, at, text);
+		else
+			(void)findings_add(f, SEVERITY_NOTE, "auth_query",
+			                   "auth_query was not checked: no plain password is known to ask with");
+	}
+}
+
+/* ---- all ---- */
+
 void check_servers(const struct logins *l, struct findings *f)
 {
 	uint64_t began_us = clock_steady_us();
@@ -575,6 +699,7 @@ void check_servers(const struct logins *l, struct findings *f)
 		show_progress(l, &a, i, began_us);
 		ask_database(&a);
 	}
+	check_lookups(l, f);
 	if (l->shows_progress)
 		fprintf(stderr, "\r\033[K");
 	findings_about(f, "", NULL, NULL);

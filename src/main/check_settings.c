@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "main/check_offline.h"
+#include "worker/console_guest.h"
 
 static bool is_empty(const char *text)
 {
@@ -114,11 +115,46 @@ static void look_at_user(struct findings *f, const struct config *c, const struc
 	finding_remedy(n, "Raise max_user_connections, or lower pool_size.");
 }
 
+/* ---- auth_query ---- */
+
+bool check_looks_up(const struct config *c)
+{
+	const struct conf_database *d;
+
+	for (unsigned i = 0; (d = config_database(c, i)) != NULL; i++)
+		if (conf_auth_user(c, d) != NULL)
+			return true;
+	return conf_auth_user(c, NULL) != NULL;
+}
+
+/* In a database of [databases] that lookups can be made in. */
+static void look_at_auth_query(struct findings *f, const struct config *c, const struct conf_database *d)
+{
+	const char *name = conf_auth_dbname(c, d);
+	struct finding *n;
+
+	if (conf_auth_user(c, d) == NULL || name == NULL)
+		return;
+	if (console_is_database(c, name))
+		n = findings_add(f, SEVERITY_ERROR, "settings",
+		                 "auth_query of database \"%s\" cannot be run in the console database \"%s\"", d->name,
+		                 name);
+	else if (config_find_database(c, name, NULL) == NULL)
+		n = findings_add(f, SEVERITY_ERROR, "settings",
+		                 "auth_dbname of database \"%s\" is \"%s\", which [databases] does not have", d->name,
+		                 name);
+	else
+		return;
+	finding_cause(n, "Users who are not in auth_file cannot log in there.");
+	finding_remedy(n, "Set auth_dbname to an entry of [databases].");
+}
+
 /* ---- who is named ---- */
 
 static bool is_known(const struct config *c, const char *name)
 {
-	return config_find_login(c, name) != NULL || config_find_user(c, name) != NULL;
+	return config_find_login(c, name) != NULL || config_find_user(c, name) != NULL ||
+	       (conf_auth_user(c, NULL) != NULL && conf_auth_dbname(c, NULL) != NULL);
 }
 
 /* Copies the next name of a comma list; false at its end. */
@@ -172,7 +208,7 @@ static void look_at_listed(struct findings *f, const struct config *c, const str
 	struct finding *n;
 
 	if (type == AUTH_TYPE_ANY || type == AUTH_TYPE_TRUST || config_find_login(c, u->name) != NULL ||
-	    is_forced(c, u->name))
+	    is_forced(c, u->name) || check_looks_up(c))
 		return;
 	n = findings_add(f, SEVERITY_WARNING, "settings",
 	                 "user \"%s\" of [users] cannot log in: auth_file does not have that user", u->name);
@@ -188,6 +224,8 @@ void check_settings(struct findings *f, const struct config *c)
 	look_at_times(f, c);
 	for (unsigned i = 0; (d = config_database(c, i)) != NULL; i++)
 		look_at_sizes(f, c, d);
+	for (unsigned i = 0; (d = config_database(c, i)) != NULL; i++)
+		look_at_auth_query(f, c, d);
 	for (unsigned i = 0; (u = config_user(c, i)) != NULL; i++) {
 		look_at_user(f, c, u);
 		look_at_listed(f, c, u);

@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from checking import Checker
 from conftest import THREADS
 from gate import Gate
 from pooler import Pooler, pgbouncer
@@ -624,3 +625,58 @@ def test_same_people_get_in_as_with_pgbouncer(asking, cluster, folder, secrets, 
 	finally:
 		theirs.stop()
 		theirs.discard()
+
+
+# Before the first client
+
+@pytest.fixture
+def checker(cluster, folder):
+	made = []
+
+	def make(**options):
+		made.append(Checker(cluster, folder, **dict({"auth_user": "asker", "auth_query": QUERY, "secrets": {"asker": "asker"}}, **options)))
+		return made[-1].run("--json")
+
+	yield make
+	for one in made:
+		one.discard()
+
+
+def test_check_asks_auth_query(checker):
+	found = checker()
+	assert found.status == 0, found.out
+	assert [f["what"] for f in found.of(step="auth_query")] == ["auth_query works"]
+	assert [f["user"] for f in found.of("ok", step="authenticate")] == ["asker"]
+
+
+def test_check_asks_where_clients_would_be_looked_up_once_for_each_query(checker):
+	found = checker(auth_dbname="app", databases={"app": "HERE user=third password=third", "one": "HERE dbname=app", "two": "HERE dbname=second"})
+	assert found.status == 0, found.out
+	assert [(f["database"], f["user"]) for f in found.of("ok", step="auth_query")] == [("app", "asker")]
+	assert ("app", "asker") in {(f["database"], f["user"]) for f in found.of("ok", step="authenticate")}
+
+
+@pytest.mark.parametrize("query,what,remedy", [
+	("SELECT rolname, rolpassword FROM pg_authid WHERE rolname = $1", "auth_query failed: permission denied for table pg_authid",
+		'GRANT SELECT ON pg_authid TO "asker"'),
+	("SELECT $1::text, 2, 3", "auth_query failed: it returns 3 columns instead of 2", "two columns"),
+	("SELECT 'a', 'b'", "bind message supplies 1 parameters", "exactly one parameter")])
+def test_check_tells_what_auth_query_lacks(checker, query, what, remedy):
+	found = checker(auth_query=query)
+	assert found.status == 1
+	fault, = found.of("error")
+	assert fault["step"] == "auth_query" and what in fault["what"] and remedy in fault["hint"]
+
+
+def test_check_tells_that_auth_user_cannot_log_in(checker):
+	found = checker(secrets={"app": "app", "asker": "wrong"}, databases={"app": "HERE"})
+	assert found.status == 1
+	fault, = found.of("error")
+	assert (fault["user"], fault["step"]) == ("asker", "authenticate") and "auth_user" in fault["detail"]
+
+
+@pytest.mark.parametrize("name", ["missing", "pgbouncer"])
+def test_check_tells_that_auth_dbname_cannot_be_used(checker, name):
+	found = checker(auth_query=None, databases={"app": f"HERE auth_dbname={name}"})
+	assert found.status == 1
+	assert name in found.of("error", step="settings")[0]["what"]

@@ -20,7 +20,8 @@ static void check(const char *text, const char *users, const char *name, const c
 	for (unsigned i = 0; i < l.n_databases; i++) {
 		str_printf(&out, "%s:", l.database[i].name);
 		for (unsigned j = 0; j < l.database[i].n_logins; j++)
-			str_printf(&out, " %s%s%s", l.database[i].login[j].user,
+			str_printf(&out, " %s%s%s%s", l.database[i].login[j].user,
+			           l.database[i].login[j].looks_up ? "?" : "",
 			           l.database[i].login[j].secret == NULL ? "-" : "",
 			           l.database[i].login[j].is_console ? "!" : "");
 		str_add_str(&out, ";");
@@ -46,6 +47,18 @@ static void a_forced_user_is_the_only_one(void **state)
 	(void)state;
 	check(BEGIN "app = host=h user=owner password=x\nb = host=h user=ann\nc = host=h user=stranger\n", USERS, NULL,
 	      "app: owner;b: ann;c: stranger-;");
+}
+
+static void auth_user_logs_in_where_it_looks_up(void **state)
+{
+	(void)state;
+	check(BEGIN "app = host=h auth_user=ann\n", USERS, NULL, "app: ann? ben none- boss!;");
+	check(BEGIN "app = host=h user=owner password=x auth_user=ann\n", USERS, NULL, "app: owner ann?;");
+	check(BEGIN "app = host=h auth_user=stranger auth_dbname=second\nsecond = host=h\nthird = host=h auth_user=ben "
+	            "auth_dbname=second\n",
+	      "\"ann\" \"a\"\n\"ben\" \"b\"\n", NULL, "app: ann ben;second: ann ben? stranger?-;third: ann ben;");
+	check(BEGIN "app = host=h auth_user=ann auth_dbname=nix\n", "\"ann\" \"a\"\n", NULL, "app: ann;");
+	check(BEGIN "* = host=h auth_user=ann\n", "\"ann\" \"a\"\n", "shop", "shop: ann?;");
 }
 
 static void the_template_is_checked_under_the_name_that_is_given(void **state)
@@ -109,6 +122,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(each_database_is_checked_as_each_user_those_with_secrets_first),
 	    cmocka_unit_test(a_forced_user_is_the_only_one),
+	    cmocka_unit_test(auth_user_logs_in_where_it_looks_up),
 	    cmocka_unit_test(the_template_is_checked_under_the_name_that_is_given),
 	    cmocka_unit_test(users_without_a_line_in_the_list_count_where_they_may_log_in),
 	    cmocka_unit_test(a_check_has_an_end_whatever_the_number_of_users),

@@ -46,6 +46,7 @@ static void somebody_must_be_able_to_log_in(void **state)
 	check("md5", "", "error secrets: no user can log in: auth_file names none\n");
 	check("trust", "", "error secrets: no user can log in: auth_file names none\n");
 	check("any", "", "");
+	check("md5\nauth_user=asker", "", ""); /* they are looked up */
 }
 
 static void no_text_holds_a_secret(void **state)

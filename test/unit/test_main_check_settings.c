@@ -83,6 +83,18 @@ static void names_must_be_known(void **state)
 	check(GOOD "[users]\nowner = pool_size=3\n[databases]\nb=host=h user=owner\n", "");
 }
 
+static void lookups_need_a_database(void **state)
+{
+	(void)state;
+	check(GOOD "auth_user=asker\n", "");
+	check(GOOD "auth_user=asker\nauth_dbname=app\nadmin_users=anybody\n[users]\nben = pool_size=3\n", "");
+	check(GOOD "auth_dbname=nix\n", ""); /* without auth_user it means nothing */
+	check(GOOD "auth_user=asker\nauth_dbname=nix\n",
+	      "error settings: auth_dbname of database \"app\" is \"nix\", which [databases] does not have\n");
+	check(GOOD "auth_user=asker\n[databases]\nb = host=h auth_dbname=pgbouncer\n",
+	      "error settings: auth_query of database \"b\" cannot be run in the console database \"pgbouncer\"\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -91,6 +103,7 @@ int main(void)
 	    cmocka_unit_test(times_must_leave_room_for_telling),
 	    cmocka_unit_test(sizes_must_fit_into_each_other),
 	    cmocka_unit_test(names_must_be_known),
+	    cmocka_unit_test(lookups_need_a_database),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
