@@ -5,6 +5,7 @@
  *
  *   exchange_new → exchange_start → [SEND → exchange_take]… → PASSED or REFUSED
  *                                      NEED_KEYS → exchange_take_order → scram_order_run on a helper → exchange_resume
+ *                                      NEED_ANSWER → exchange_take_ask → ask_run on a helper → exchange_answered
  */
 #ifndef AUTH_EXCHANGE_H
 #define AUTH_EXCHANGE_H
@@ -13,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "auth/ask.h"
 #include "auth/context.h"
 #include "auth/scram.h"
 #include "auth/secret.h"
@@ -27,14 +29,17 @@ enum exchange_method {
 	EXCHANGE_ANY,   /* not even that */
 	EXCHANGE_PLAIN, /* cleartext password */
 	EXCHANGE_MD5,   /* becomes SCRAM where a SCRAM verifier is stored */
-	EXCHANGE_SCRAM
+	EXCHANGE_SCRAM,
+	EXCHANGE_PAM, /* these two: cleartext password, of which somebody else says whether it is right; */
+	EXCHANGE_LDAP /* users need not exist here */
 };
 
 enum exchange_result {
-	EXCHANGE_SEND,      /* send what was appended, then wait for a 'p' message */
-	EXCHANGE_NEED_KEYS, /* nothing to send: an order is to be carried out first */
-	EXCHANGE_PASSED,    /* send what was appended (may be nothing); AuthenticationOk is the caller's */
-	EXCHANGE_REFUSED    /* exchange_refusal says why; nothing was appended */
+	EXCHANGE_SEND,        /* send what was appended, then wait for a 'p' message */
+	EXCHANGE_NEED_KEYS,   /* nothing to send: an order is to be carried out first */
+	EXCHANGE_NEED_ANSWER, /* likewise: a question is to be asked first */
+	EXCHANGE_PASSED,      /* send what was appended (may be nothing); AuthenticationOk is the caller's */
+	EXCHANGE_REFUSED      /* exchange_refusal says why; nothing was appended */
 };
 
 /* Why, in the words of reference section 14. The client is never told more than exchange_refusal_text. */
@@ -44,6 +49,8 @@ enum exchange_refusal {
 	EXCHANGE_SASL_MECHANISM, /* client selected an invalid SASL authentication mechanism */
 	EXCHANGE_EMPTY_PASSWORD, /* empty password returned by client */
 	EXCHANGE_NOT_TRUSTED,    /* "trust" authentication failed */
+	EXCHANGE_PAM_FAILED,     /* PAM authentication failed */
+	EXCHANGE_LDAP_FAILED,    /* LDAP authentication failed */
 	EXCHANGE_TOO_LONG,       /* password too long */
 	EXCHANGE_BROKEN_MESSAGE, /* failed to parse packet */
 	EXCHANGE_OUT_OF_MEMORY   /* out of memory */
@@ -57,6 +64,8 @@ struct exchange_setup {
 	uint32_t scram_iterations; /* for plain secrets and mock logins */
 	const void *binding;       /* what binds SCRAM to this connection (RFC 5929); copied; NULL: nothing */
 	size_t binding_len;        /* at most SCRAM_MAX_BINDING_BYTES */
+	const char *host;          /* EXCHANGE_PAM: where the client is, in numbers, or "[local]"; copied */
+	struct ldap_options *ldap; /* EXCHANGE_LDAP: a reference is taken */
 	uint8_t random[EXCHANGE_RANDOM_BYTES]; /* fresh for every login */
 };
 
@@ -79,6 +88,12 @@ struct scram_order *exchange_take_order(struct exchange *e) MUST_USE;
 /* With the order carried out; it stays the caller's. */
 enum exchange_result exchange_resume(struct exchange *e, const struct scram_order *order, struct str *out) MUST_USE;
 
+/* After EXCHANGE_NEED_ANSWER: the question, now the caller's (ask_free). NULL: out of memory, refuse the login. */
+struct ask *exchange_take_ask(struct exchange *e) MUST_USE;
+
+/* With the answer; it stays the caller's, until exchange_refusal_detail is not needed any more. */
+enum exchange_result exchange_answered(struct exchange *e, const struct ask *a) MUST_USE;
+
 /* After EXCHANGE_REFUSED. */
 enum exchange_refusal exchange_refusal(const struct exchange *e);
 const char *exchange_refusal_text(enum exchange_refusal why);  /* for the client */
@@ -90,6 +105,9 @@ const struct scram_keys *exchange_keys(const struct exchange *e);
 
 /* After EXCHANGE_PASSED by cleartext: the password the client sent, which may serve at the server. NULL otherwise. */
 const char *exchange_password(const struct exchange *e, size_t *len);
+
+/* Whether the password itself is stored. */
+bool exchange_has_plain_secret(const struct exchange *e);
 
 /* The method in use: EXCHANGE_MD5 may have become EXCHANGE_SCRAM. */
 enum exchange_method exchange_method(const struct exchange *e);

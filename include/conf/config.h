@@ -19,6 +19,7 @@
 #include "base/str.h"
 #include "base/table.h"
 #include "conf/error.h"
+#include "conf/ldap_options.h"
 #include "conf/read.h"
 #include "conf/settings.h"
 #include "conf/userlist.h"
@@ -143,6 +144,7 @@ struct config {
 	struct settings settings; /* conffile is the file that was loaded, unless it names another for the next load */
 	struct conf_entries *entries; /* databases, users, peers, logins; shared by configurations that SET made */
 	struct conf_tls_contexts tls;
+	struct ldap_options *ldap; /* what auth_ldap_options says; NULL: it is empty */
 	struct conf_texts notices; /* for the log, once: what is accepted and has no effect, what was not found */
 };
 

@@ -31,6 +31,10 @@ enum auth_type {
 	AUTH_TYPE_SCRAM
 };
 
+/* Why some of them may be refused: libraries are optional. */
+#define CONF_NO_PAM "pam is not supported by this build: libpam was not there when it was configured"
+#define CONF_NO_LDAP "ldap is not supported by this build: libldap was not there when it was configured"
+
 /* Values of pool_mode. */
 enum pool_mode { POOL_MODE_SESSION, POOL_MODE_TRANSACTION, POOL_MODE_STATEMENT };
 

@@ -34,6 +34,7 @@ struct words;
 	X(LOOKUP, "waiting for its password to be looked up", client_login_wait)                                       \
 	X(PROVING, "waiting for the client's proof of identity", client_login_proof)                                   \
 	X(DERIVING, "waiting for a key derivation", client_login_wait)                                                 \
+	X(ASKING, "waiting for PAM or an LDAP server", client_login_wait)                                              \
 	X(MOVING, "on its way to its pool's worker", client_login_wait)                                                \
 	X(GREETING, "waiting for the pool's first server connection", client_login_wait)                               \
 	X(CANCELING, "waiting for the end of its cancel request", client_login_wait)                                   \

@@ -26,6 +26,8 @@ void client_login_say_attempt(struct client *c);
 
 /* The letter CLIENT_KEYS. */
 void client_login_keys(struct worker *w, struct letter *letter);
+/* The letter LETTER_CLIENT_ANSWER. */
+void client_login_answer(struct worker *w, struct letter *letter);
 
 /* On its seat's worker: waits for the pool's welcome, or is welcomed. */
 void client_login_greet(struct client *c);

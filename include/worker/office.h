@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "auth/ask.h"
 #include "base/letter.h"
 #include "base/log.h"
 #include "pool/pool.h"
@@ -23,6 +24,7 @@ enum office_letter {
 	LETTER_ARRIVE = LETTER_KINDS_OF_POOL, /* client: to a worker: log in */
 	LETTER_JOIN,                          /* client: to its seat's worker, once, at the end of its login */
 	LETTER_CLIENT_KEYS,                   /* login: a key derivation for a client has ended */
+	LETTER_CLIENT_ANSWER,                 /* login: PAM or an LDAP server has answered, or cannot be asked */
 	LETTER_SERVER_KEYS,                   /* server_login: likewise for a server */
 	LETTER_VISIT,                         /* visit: from worker to worker, at last to main */
 	LETTER_CANCEL,                        /* cancel: from worker to worker until one knows the key */
@@ -36,6 +38,8 @@ struct office {
 	struct registry *registry;
 	struct auth_context *auth;
 	struct jobs *jobs;
+	struct jobs *asking[ASK_KINDS];  /* threads of their own: nobody knows how long PAM and LDAP servers take */
+	atomic_uint n_asking[ASK_KINDS]; /* clients whose password is being asked about, or was when they left */
 	struct params_book *params;
 	struct mailbox *main_box;
 	struct mailbox *worker_box[256];
@@ -43,6 +47,9 @@ struct office {
 	uint16_t n_workers;
 	atomic_ullong last_id; /* of clients and servers: one counter */
 };
+
+/* Of those at most this many, of each kind. */
+#define OFFICE_MOST_ASKING 200u
 
 /* Any thread. */
 void office_post(struct office *o, struct letter *letter);

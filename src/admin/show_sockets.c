@@ -146,6 +146,7 @@ static const char *client_word(const struct client *c)
 	case CLIENT_HELLO:
 	case CLIENT_PROVING:
 	case CLIENT_DERIVING:
+	case CLIENT_ASKING:
 	case CLIENT_MOVING:
 	case CLIENT_CANCELING:
 	case CLIENT_CLOSING:

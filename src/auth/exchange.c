@@ -4,6 +4,7 @@
  */
 #include "auth/exchange.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "auth/md5.h"
@@ -17,6 +18,7 @@ enum exchange_state {
 	EXCHANGE_AWAITS_MD5,      /* the salted hash */
 	EXCHANGE_AWAITS_FIRST,    /* SASLInitialResponse */
 	EXCHANGE_AWAITS_FINAL,    /* SASLResponse with the proof */
+	EXCHANGE_AWAITS_ANSWER,   /* somebody else's, about a cleartext password */
 	EXCHANGE_AWAITS_PASSWORD, /* keys derived from a cleartext password, to hold against a SCRAM verifier */
 	EXCHANGE_AWAITS_VERIFIER, /* keys derived from the stored plain password, to check a proof with */
 	EXCHANGE_OVER
@@ -39,7 +41,9 @@ struct exchange {
 	struct scram_order *order;
 	struct scram_keys keys;
 	bool has_keys;
-	char *password; /* as the client sent it */
+	char host[ASK_HOST_BYTES];
+	struct ldap_options *ldap; /* a reference, or NULL */
+	char *password;            /* as the client sent it */
 	size_t password_len;
 	enum exchange_refusal refusal;
 	const char *detail;
@@ -62,6 +66,11 @@ struct exchange *exchange_new(const struct auth_context *ctx, const struct excha
 		memcpy(e->binding, setup->binding, setup->binding_len);
 		e->binding_len = setup->binding_len;
 		e->scram.offered_binding = true;
+	}
+	snprintf(e->host, sizeof(e->host), "%s", setup->host == NULL ? "" : setup->host);
+	if (setup->ldap != NULL) {
+		shared_ref(&setup->ldap->shared);
+		e->ldap = setup->ldap;
 	}
 	e->detail = "";
 	e->user = mem_copy_str(setup->user);
@@ -89,6 +98,8 @@ void exchange_free(struct exchange *e)
 	scram_order_free(e->order);
 	scram_server_fini(&e->scram);
 	secret_unref(e->secret);
+	if (e->ldap != NULL)
+		shared_unref(&e->ldap->shared);
 	mem_free(e->user);
 	mem_wipe(e, sizeof(*e));
 	mem_free(e);
@@ -154,6 +165,8 @@ enum exchange_result exchange_start(struct exchange *e, struct str *out)
 	case EXCHANGE_ANY:
 		return pass(e);
 	case EXCHANGE_PLAIN:
+	case EXCHANGE_PAM:
+	case EXCHANGE_LDAP:
 		message_auth_cleartext(out);
 		return ask(e, EXCHANGE_AWAITS_PLAIN, out);
 	case EXCHANGE_MD5:
@@ -203,17 +216,10 @@ static bool matches_md5(const struct exchange *e, struct bytes password)
 	       same_text(e, (struct bytes){hash, MD5_SECRET_BYTES}, secret_text(e->secret), secret_len(e->secret));
 }
 
-static enum exchange_result take_plain(struct exchange *e, const char *body, size_t len)
+static enum exchange_result check_plain(struct exchange *e, struct bytes password)
 {
-	struct bytes password;
 	bool good = false;
 
-	if (!read_password(e, body, len, &password))
-		return EXCHANGE_REFUSED;
-	e->password = mem_copy(password.data, password.len);
-	if (e->password == NULL)
-		return refuse(e, EXCHANGE_OUT_OF_MEMORY, "");
-	e->password_len = password.len;
 	switch (secret_kind(e->secret)) {
 	case SECRET_NONE:
 		(void)same_text(e, password, "", 0);
@@ -233,6 +239,27 @@ static enum exchange_result take_plain(struct exchange *e, const char *body, siz
 		return EXCHANGE_NEED_KEYS;
 	}
 	return good ? pass(e) : refuse_wrong(e);
+}
+
+static bool is_asked_elsewhere(const struct exchange *e)
+{
+	return e->method == EXCHANGE_PAM || e->method == EXCHANGE_LDAP;
+}
+
+static enum exchange_result take_plain(struct exchange *e, const char *body, size_t len)
+{
+	struct bytes password;
+
+	if (!read_password(e, body, len, &password))
+		return EXCHANGE_REFUSED;
+	e->password = mem_copy(password.data, password.len);
+	if (e->password == NULL)
+		return refuse(e, EXCHANGE_OUT_OF_MEMORY, "");
+	e->password_len = password.len;
+	if (!is_asked_elsewhere(e))
+		return check_plain(e, password);
+	e->state = EXCHANGE_AWAITS_ANSWER;
+	return EXCHANGE_NEED_ANSWER;
 }
 
 /* The "md5…" that stands for the stored secret; for users without one, something of the same shape. */
@@ -381,6 +408,7 @@ static enum exchange_result take(struct exchange *e, const char *body, size_t le
 	case EXCHANGE_AWAITS_FINAL:
 		return take_final(e, body, len, out);
 	case EXCHANGE_FRESH:
+	case EXCHANGE_AWAITS_ANSWER:
 	case EXCHANGE_AWAITS_PASSWORD:
 	case EXCHANGE_AWAITS_VERIFIER:
 	case EXCHANGE_OVER:
@@ -441,6 +469,27 @@ enum exchange_result exchange_resume(struct exchange *e, const struct scram_orde
 	return result;
 }
 
+/* ---- Asked elsewhere ---- */
+
+struct ask *exchange_take_ask(struct exchange *e)
+{
+	if (e->state != EXCHANGE_AWAITS_ANSWER)
+		return NULL;
+	return ask_new(e->method == EXCHANGE_LDAP ? ASK_LDAP : ASK_PAM, e->user, e->password, e->password_len, e->host,
+	               e->ldap);
+}
+
+enum exchange_result exchange_answered(struct exchange *e, const struct ask *a)
+{
+	if (e->state != EXCHANGE_AWAITS_ANSWER)
+		return refuse(e, EXCHANGE_BROKEN_MESSAGE, "an answer at a wrong time");
+	if (a->answer == ASK_YES)
+		return pass(e);
+	return refuse(e, e->method == EXCHANGE_LDAP ? EXCHANGE_LDAP_FAILED : EXCHANGE_PAM_FAILED, a->why);
+}
+
+/* ---- Results ---- */
+
 enum exchange_refusal exchange_refusal(const struct exchange *e)
 {
 	return e->refusal;
@@ -459,6 +508,10 @@ const char *exchange_refusal_text(enum exchange_refusal why)
 		return "empty password returned by client";
 	case EXCHANGE_NOT_TRUSTED:
 		return "\"trust\" authentication failed";
+	case EXCHANGE_PAM_FAILED:
+		return "PAM authentication failed";
+	case EXCHANGE_LDAP_FAILED:
+		return "LDAP authentication failed";
 	case EXCHANGE_TOO_LONG:
 		return "password too long";
 	case EXCHANGE_BROKEN_MESSAGE:
@@ -484,6 +537,11 @@ const char *exchange_password(const struct exchange *e, size_t *len)
 	if (e->password != NULL)
 		*len = e->password_len;
 	return e->password;
+}
+
+bool exchange_has_plain_secret(const struct exchange *e)
+{
+	return secret_kind(e->secret) == SECRET_PLAIN;
 }
 
 enum exchange_method exchange_method(const struct exchange *e)

@@ -58,6 +58,8 @@ void config_unref(const struct config *c)
 	if (counted == NULL || atomic_fetch_sub_explicit(&counted->refs, 1, memory_order_acq_rel) > 1)
 		return;
 	conf_drop_tls(counted);
+	if (counted->ldap != NULL)
+		shared_unref(&counted->ldap->shared);
 	settings_fini(&counted->settings);
 	entries_unref(counted->entries);
 	texts_fini(&counted->notices);
@@ -94,6 +96,22 @@ static bool settle_change(struct config *c, const struct config *from, const cha
 	       texts_add(&c->notices, "parameter \"%s\" cannot be changed without a restart", setting_name(id));
 }
 
+bool config_settle(struct config *c, struct conf_error *why)
+{
+	const char *options = c->settings.auth_ldap_options;
+
+	if (options != NULL && options[0] != '\0') {
+		c->ldap = ldap_options_parse(options, NULL, 0, why);
+		return c->ldap != NULL;
+	}
+	if (c->settings.auth_type != AUTH_TYPE_LDAP)
+		return true;
+	(void)conf_fail(why, c->settings.conffile, 0, "auth_type = ldap needs auth_ldap_options, which is empty");
+	conf_hint(why, "Set it to something like: ldapserver=ldap.example.net ldapprefix=\"uid=\" "
+	               "ldapsuffix=\",ou=people,dc=example,dc=net\"");
+	return false;
+}
+
 struct config *config_with_setting(const struct config *from, const char *name, const char *value,
                                    struct conf_error *why)
 {
@@ -109,6 +127,10 @@ struct config *config_with_setting(const struct config *from, const char *name, 
 	}
 	if (!settle_change(c, from, name)) {
 		(void)conf_fail_memory(why, NULL, 0);
+		config_unref(c);
+		return NULL;
+	}
+	if (!config_settle(c, why)) {
 		config_unref(c);
 		return NULL;
 	}

@@ -47,6 +47,9 @@ struct conf_login *entries_find_login(const struct conf_entries *e, const char *
 bool texts_add(struct conf_texts *t, const char *fmt, ...) PRINTF(2, 3) MUST_USE;
 void texts_fini(struct conf_texts *t);
 
+/* Last: what follows from settings and belongs together. For a configuration that nobody else has seen yet. */
+bool config_settle(struct config *c, struct conf_error *why) MUST_USE;
+
 /* Default settings and these entries (taken, also on failure); one reference. NULL when out of memory. */
 struct config *config_new(struct conf_entries *entries) MUST_USE;
 

@@ -168,7 +168,7 @@ static bool load_files(struct load *load, const char *path, const struct config 
 		conf_hint(why, "Settings follow a line \"[pgbouncer]\".");
 		return false;
 	}
-	return load_user_list(load, path, running, read, context, why);
+	return load_user_list(load, path, running, read, context, why) && config_settle(load->config, why);
 }
 
 struct config *config_load(const char *path, const struct config *running, conf_read *read, void *context,

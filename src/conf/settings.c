@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "conf/ldap_options.h"
 #include "conf/value.h"
 #include "conf/words.h"
 
@@ -452,6 +453,26 @@ static bool check_parts(const struct row *row, const struct parsed *value, const
 	return !missing;
 }
 
+/* Libraries are optional. */
+static bool check_auth_type(enum auth_type type, const char *file, unsigned line, struct conf_error *why)
+{
+	const char *missing = NULL;
+
+#ifndef HAVE_PAM
+	missing = type == AUTH_TYPE_PAM ? CONF_NO_PAM : missing;
+#endif
+#ifndef HAVE_LDAP
+	missing = type == AUTH_TYPE_LDAP ? CONF_NO_LDAP : missing;
+#endif
+	(void)type;
+	if (missing == NULL)
+		return true;
+	(void)conf_fail(why, file, line, "%s%s", missing, conf_place(file, line).text);
+	conf_hint(why, "Install the library's development files (Debian: libpam0g-dev, libldap-dev), run configure "
+	               "again and look at what it finds.");
+	return false;
+}
+
 /* Rules of single settings that their kind does not say. */
 static bool check_special(const struct row *row, const struct parsed *value, const char *file, unsigned line,
                           struct conf_error *why)
@@ -459,6 +480,15 @@ static bool check_special(const struct row *row, const struct parsed *value, con
 	if (row - rows == SETTING_auth_dbname && strcmp(value->string, "pgbouncer") == 0)
 		return conf_fail(why, file, line, "cannot use the reserved \"pgbouncer\" database as an auth_dbname%s",
 		                 conf_place(file, line).text);
+	if (row - rows == SETTING_auth_type)
+		return check_auth_type((enum auth_type)value->number, file, line, why);
+	if (row - rows == SETTING_auth_ldap_options && value->string[0] != '\0') {
+		struct ldap_options *options = ldap_options_parse(value->string, file, line, why);
+
+		if (options == NULL)
+			return false;
+		shared_unref(&options->shared);
+	}
 	return true;
 }
 
@@ -568,6 +598,10 @@ bool setting_text(const struct settings *s, enum setting_id id, struct str *out)
 {
 	struct parsed value = value_in(s, &rows[id]);
 
+	if (id == SETTING_auth_ldap_options && value.string != NULL) {
+		ldap_options_show(value.string, out); /* it may have a password */
+		return true;
+	}
 	return value_text(&rows[id], &value, out);
 }
 

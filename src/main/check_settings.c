@@ -151,6 +151,12 @@ static void look_at_auth_query(struct findings *f, const struct config *c, const
 
 /* ---- who is named ---- */
 
+/* With "any" nobody needs to be known; PAM and LDAP know their users themselves. */
+static bool needs_known_users(enum auth_type type)
+{
+	return type != AUTH_TYPE_ANY && type != AUTH_TYPE_PAM && type != AUTH_TYPE_LDAP;
+}
+
 static bool is_known(const struct config *c, const char *name)
 {
 	return config_find_login(c, name) != NULL || config_find_user(c, name) != NULL ||
@@ -180,8 +186,7 @@ static void look_at_names(struct findings *f, const struct config *c, const char
 	const char *rest = list == NULL ? "" : list;
 	struct finding *n;
 
-	/* with "any" nobody needs to be known */
-	while (c->settings.auth_type != AUTH_TYPE_ANY && next_name(&rest, name, sizeof(name))) {
+	while (needs_known_users(c->settings.auth_type) && next_name(&rest, name, sizeof(name))) {
 		if (is_known(c, name))
 			continue;
 		n = findings_add(f, SEVERITY_WARNING, "settings",
@@ -207,7 +212,7 @@ static void look_at_listed(struct findings *f, const struct config *c, const str
 	enum auth_type type = c->settings.auth_type;
 	struct finding *n;
 
-	if (type == AUTH_TYPE_ANY || type == AUTH_TYPE_TRUST || config_find_login(c, u->name) != NULL ||
+	if (!needs_known_users(type) || type == AUTH_TYPE_TRUST || config_find_login(c, u->name) != NULL ||
 	    is_forced(c, u->name) || check_looks_up(c))
 		return;
 	n = findings_add(f, SEVERITY_WARNING, "settings",

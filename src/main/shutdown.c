@@ -73,8 +73,9 @@ static void end_visit(struct supervisor *s)
 /* Nobody has work for helpers any more; what they have finished reaches the workers before the last visit does. */
 static void end_helpers(struct supervisor *s)
 {
-	/* nobody knows how long a lookup takes that is under way */
-	if (dns_pending(s->dns) > 0)
+	/* nobody knows how long a lookup takes that is under way, or a question to PAM or LDAP */
+	if (dns_pending(s->dns) > 0 || atomic_load(&s->office->n_asking[ASK_PAM]) > 0 ||
+	    atomic_load(&s->office->n_asking[ASK_LDAP]) > 0)
 		s->shutdown.at_once = true;
 	else
 		supervisor_free_helpers(s);

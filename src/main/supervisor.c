@@ -31,6 +31,7 @@
 #define MOST_DEFAULT_WORKERS 8
 #define MOST_WORKERS 256
 #define HELPERS 4
+#define ASKERS 8                         /* threads for PAM, and as many for LDAP */
 #define LOOKUPS 8                        /* threads for name lookups, each of which may take many seconds */
 #define RESOLVER_FILE "/etc/resolv.conf" /* where resolv_conf names no other one */
 #define DNS_TIMEOUT_US (15 * US_PER_S)   /* when server_connect_timeout is off */
@@ -365,6 +366,12 @@ static bool make_office(struct supervisor *s)
 	o->params = params_book_new(seeds[1]);
 	o->auth = auth_context_new(mock_key);
 	o->jobs = jobs_new(HELPERS);
+	for (int i = 0; i < ASK_KINDS; i++) {
+		atomic_init(&o->n_asking[i], 0);
+		o->asking[i] = jobs_new(ASKERS);
+		if (o->asking[i] == NULL)
+			return false;
+	}
 	mem_wipe(mock_key, sizeof(mock_key));
 	return o->registry != NULL && o->params != NULL && o->auth != NULL && o->jobs != NULL;
 }
@@ -504,6 +511,8 @@ void supervisor_free_helpers(struct supervisor *s)
 	s->dns = NULL;
 	jobs_free(s->lookups);
 	s->lookups = NULL;
+	for (int i = 0; s->office != NULL && i < ASK_KINDS; i++)
+		jobs_free(s->office->asking[i]);
 	jobs_free(jobs);
 }
 

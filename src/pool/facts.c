@@ -118,17 +118,19 @@ static enum stored_secret stored_of(const char *secret)
 	return STORED_UNKNOWN;
 }
 
-/* False: auth_query has found none for the pool's user. */
-static bool add_found_secret(struct facts *f, struct pool *p)
+/* What was found for the pool's user, if it goes before what is configured. */
+static bool add_found_secret(struct facts *f, const struct pool_settings *set, struct pool *p)
 {
 	struct shared *shared = pool_secret(p);
+	const struct found_secret *found = found_secret_of(shared);
+	bool counts = found != NULL && (found->by_client || set->secret == NULL);
 
-	if (shared == NULL)
-		return false;
-	f->stored = stored_of(found_secret_of(shared)->text);
-	f->secret_place = "auth_query";
+	if (counts) {
+		f->stored = found->by_client ? STORED_PLAIN : stored_of(found->text);
+		f->secret_place = found->by_client ? "the client's login" : "auth_query";
+	}
 	shared_unref(shared);
-	return true;
+	return counts;
 }
 
 static void add_secret(struct facts *f, const struct pool_settings *set, struct pool *p, struct fact_texts *texts)
@@ -137,9 +139,9 @@ static void add_secret(struct facts *f, const struct pool_settings *set, struct 
 	const struct conf_database *d = set->database;
 
 	f->forced_user = set->forced_user;
-	f->stored = set->secret == NULL ? STORED_NOTHING : stored_of(set->secret);
-	if (set->secret == NULL && add_found_secret(f, p))
+	if (add_found_secret(f, set, p))
 		return;
+	f->stored = set->secret == NULL ? STORED_NOTHING : stored_of(set->secret);
 	if (d->password != NULL && set->secret == d->password)
 		f->secret_place = f->config_place;
 	else if (set->secret != NULL && login != NULL && login->line > 0) {

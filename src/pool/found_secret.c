@@ -1,4 +1,4 @@
-/* Keeping and wiping a secret that auth_query has found. Any thread. */
+/* Keeping and wiping a secret that auth_query has found or a client has sent. Any thread. */
 #include "pool/found_secret.h"
 
 #include <string.h>
@@ -28,5 +28,6 @@ struct found_secret *found_secret_new(const char *text, size_t len)
 
 bool found_secret_same(const struct found_secret *a, const struct found_secret *b)
 {
-	return a == b || (a != NULL && b != NULL && a->len == b->len && memcmp(a->text, b->text, a->len) == 0);
+	return a == b || (a != NULL && b != NULL && a->by_client == b->by_client && a->len == b->len &&
+	                  memcmp(a->text, b->text, a->len) == 0);
 }

@@ -1188,15 +1188,33 @@ void pool_reconnect(struct pool *p, struct letters *out)
 	unref_outage(old);
 }
 
+/* What a client sent once does not go before a new secret, nor on when clients prove themselves in another way. */
+static struct shared *take_outdated_secret_locked(struct pool *p, const struct pool_settings *now) REQUIRES(p->lock)
+{
+	const struct pool_settings *was = p->settings;
+	struct shared *secret = p->secret;
+	bool same =
+	    was->global->auth_type == now->global->auth_type &&
+	    (was->secret == NULL ? now->secret == NULL : now->secret != NULL && strcmp(was->secret, now->secret) == 0);
+
+	if (secret == NULL || same || !found_secret_of(secret)->by_client)
+		return NULL;
+	p->secret = NULL;
+	return secret;
+}
+
 void pool_set_settings(struct pool *p, struct pool_settings *settings, struct letters *out)
 {
 	struct pool_settings *old;
+	struct shared *outdated;
 
 	lock_take(&p->lock);
+	outdated = take_outdated_secret_locked(p, settings);
 	old = p->settings;
 	p->settings = settings;
 	look_all_locked(p, out);
 	lock_drop(&p->lock);
+	shared_unref(outdated);
 	shared_unref(&old->shared);
 }
 

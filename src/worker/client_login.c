@@ -67,6 +67,7 @@ void login_free(struct login *l)
 	mem_free(l->lookup);
 	mem_free(l->query);
 	secret_unref(l->found);
+	ask_free(l->ask);
 	str_fini(&l->out);
 	mem_free(l);
 }
@@ -78,10 +79,13 @@ void client_login_free(struct client *c)
 	c->login = NULL;
 	if (l == NULL)
 		return;
-	if (l->job_out)
-		l->client = NULL;
-	else
+	if (!l->job_out) {
 		login_free(l);
+		return;
+	}
+	l->client = NULL;
+	if (l->ask != NULL)
+		atomic_store(&l->ask->nobody_waits, true);
 }
 
 const char *client_login_database(const struct client *c)
@@ -437,6 +441,30 @@ static void offer_found_secret(struct client *c)
 	worker_post_all(c->worker, &letters);
 }
 
+/* A password that a client has sent and that is right. It serves at the server if nothing here is better: what is
+   listed for users of PAM and LDAP is not looked at, and a stored hash answers few servers. */
+static void offer_password(struct client *c)
+{
+	const struct exchange *x = c->login->exchange;
+	const struct pool_settings *set = c->entry.seat->settings;
+	struct found_secret *offered;
+	struct letters letters;
+	const char *password;
+	size_t len;
+
+	password = exchange_password(x, &len);
+	if (password == NULL || set->forced_user ||
+	    (exchange_method(x) == EXCHANGE_PLAIN && exchange_has_plain_secret(x)))
+		return;
+	offered = found_secret_new(password, len);
+	if (offered == NULL)
+		return;
+	offered->by_client = true;
+	letters_init(&letters);
+	pool_set_secret(c->entry.seat->pool, &offered->shared, &letters);
+	worker_post_all(c->worker, &letters);
+}
+
 /* NULL: this client is not offered TLS. */
 static struct shared *tls_for(const struct client *c)
 {
@@ -477,6 +505,7 @@ enum step login_passed(struct client *c)
 		log_write(w->office->log, LEVEL_LOG, "registered new auto-database: %s", l->database);
 	offer_keys(c);
 	offer_found_secret(c);
+	offer_password(c);
 	exchange_free(l->exchange);
 	l->exchange = NULL;
 	if (c->entry.seat->worker == w->number) {

@@ -4,8 +4,10 @@
  *
  *   login_prove ──> exchange ──> PROVING client_login_proof: its next message
  *                            ──> DERIVING: keys come from a helper, client_login_keys
+ *                            ──> ASKING: PAM or an LDAP server is asked by a helper, client_login_answer
  *                            ──> login_passed (client_login.c), or refused
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "auth/exchange.h"
@@ -13,6 +15,7 @@
 #include "net/jobs.h"
 #include "net/loop.h"
 #include "net/stream.h"
+#include "os/socket.h"
 #include "wire/message.h"
 #include "worker/client_login.h"
 #include "worker/client_private.h"
@@ -32,15 +35,23 @@ static enum exchange_method method_of(const struct config *c)
 		return EXCHANGE_PLAIN;
 	case AUTH_TYPE_MD5:
 		return EXCHANGE_MD5;
+	case AUTH_TYPE_PAM:
+		return EXCHANGE_PAM;
+	case AUTH_TYPE_LDAP:
+		return EXCHANGE_LDAP;
 	case AUTH_TYPE_SCRAM:
 	case AUTH_TYPE_CERT:
 	case AUTH_TYPE_HBA:
-	case AUTH_TYPE_LDAP:
-	case AUTH_TYPE_PAM:
 		break;
 	}
 	/* the others are refused by the configuration; the strictest is right if one ever gets here */
 	return EXCHANGE_SCRAM;
+}
+
+/* These know their users themselves. */
+static bool needs_known_user(enum exchange_method method)
+{
+	return method != EXCHANGE_ANY && method != EXCHANGE_PAM && method != EXCHANGE_LDAP;
 }
 
 static enum step take_result(struct client *c, enum exchange_result result);
@@ -51,6 +62,7 @@ enum step login_prove(struct client *c)
 	struct login *l = c->login;
 	const struct conf_login *listed = config_find_login(w->config, l->user);
 	uint8_t binding[STREAM_BINDING_BYTES];
+	char host[ASK_HOST_BYTES];
 	struct exchange_setup setup = {.method = method_of(w->config), .user = l->user};
 
 	setup.user_exists =
@@ -65,11 +77,14 @@ enum step login_prove(struct client *c)
 	}
 	setup.binding = binding;
 	setup.binding_len = stream_binding(c->stream, binding);
+	setup.host =
+	    stream_peer(c->stream)->family == 1 ? "[local]" : peer_text(stream_peer(c->stream), host, sizeof(host));
+	setup.ldap = w->config->ldap;
 	loop_random(w->loop, setup.random, sizeof(setup.random));
 	l->exchange = exchange_new(w->office->auth, &setup);
 	if (l->exchange == NULL)
 		return login_no_memory(c);
-	if (!setup.user_exists && setup.method != EXCHANGE_ANY)
+	if (!setup.user_exists && needs_known_user(setup.method))
 		client_log(c, LEVEL_LOG, "no such user: %s", l->user);
 	return take_result(c, exchange_start(l->exchange, &l->out));
 }
@@ -103,6 +118,20 @@ static void discard(struct job *job)
 	login_free(container_of(job, struct login, job));
 }
 
+static void start_job(struct client *c, enum office_letter kind, void (*work)(struct job *), struct jobs *helpers)
+{
+	struct login *l = c->login;
+
+	memset(&l->job, 0, sizeof(l->job));
+	l->job.letter.kind = (uint8_t)kind;
+	l->job.letter.to = c->worker->number;
+	l->job.reply_to = c->worker->mailbox;
+	l->job.work = work;
+	l->job.discard = discard;
+	l->job_out = true;
+	jobs_run(helpers, &l->job);
+}
+
 static enum step start_derivation(struct client *c)
 {
 	struct login *l = c->login;
@@ -110,15 +139,8 @@ static enum step start_derivation(struct client *c)
 	l->order = exchange_take_order(l->exchange);
 	if (l->order == NULL)
 		return login_no_memory(c);
-	memset(&l->job, 0, sizeof(l->job));
-	l->job.letter.kind = LETTER_CLIENT_KEYS;
-	l->job.letter.to = c->worker->number;
-	l->job.reply_to = c->worker->mailbox;
-	l->job.work = derive;
-	l->job.discard = discard;
-	l->job_out = true;
+	start_job(c, LETTER_CLIENT_KEYS, derive, c->worker->office->jobs);
 	(void)client_enter(c, CLIENT_DERIVING);
-	jobs_run(c->worker->office->jobs, &l->job);
 	return STEP_WAIT;
 }
 
@@ -141,6 +163,59 @@ void client_login_keys(struct worker *w, struct letter *letter)
 	scram_order_free(order);
 }
 
+/* ---- PAM and LDAP, off the loop ---- */
+
+static void ask_them(struct job *job)
+{
+	ask_run(container_of(job, struct login, job)->ask);
+}
+
+/* So many wait that the newcomer would only make it worse. */
+static enum step refuse_busy(struct client *c, enum ask_whom whom)
+{
+	char text[80];
+
+	snprintf(text, sizeof(text), "too many logins wait for %s", ask_name(whom));
+	return login_refuse(c, whom == ASK_LDAP ? "ldap_busy" : "pam_busy", SQLSTATE_TOO_MANY_CONNECTIONS, text);
+}
+
+static enum step start_asking(struct client *c)
+{
+	struct office *o = c->worker->office;
+	struct login *l = c->login;
+	enum ask_whom whom;
+
+	l->ask = exchange_take_ask(l->exchange);
+	if (l->ask == NULL)
+		return login_no_memory(c);
+	whom = l->ask->whom;
+	if (atomic_fetch_add(&o->n_asking[whom], 1) >= OFFICE_MOST_ASKING) {
+		atomic_fetch_sub(&o->n_asking[whom], 1);
+		return refuse_busy(c, whom);
+	}
+	start_job(c, LETTER_CLIENT_ANSWER, ask_them, o->asking[whom]);
+	(void)client_enter(c, CLIENT_ASKING);
+	return STEP_WAIT;
+}
+
+void client_login_answer(struct worker *w, struct letter *letter)
+{
+	struct login *l = container_of(letter, struct login, job.letter);
+	struct client *c = l->client;
+
+	atomic_fetch_sub(&w->office->n_asking[l->ask->whom], 1);
+	l->job_out = false;
+	if (c == NULL) {
+		login_free(l);
+		return;
+	}
+	if (!l->job.done)
+		ask_answer(l->ask, ASK_NO_ANSWER, "not even one thread could be started for asking");
+	stream_resume(c->stream);
+	if (take_result(c, exchange_answered(l->exchange, l->ask)) == STEP_AGAIN)
+		client_run(c);
+}
+
 static enum step take_result(struct client *c, enum exchange_result result)
 {
 	switch (result) {
@@ -152,6 +227,8 @@ static enum step take_result(struct client *c, enum exchange_result result)
 		return stream_held_bytes(c->stream) > 0 ? STEP_AGAIN : STEP_WAIT;
 	case EXCHANGE_NEED_KEYS:
 		return start_derivation(c);
+	case EXCHANGE_NEED_ANSWER:
+		return start_asking(c);
 	case EXCHANGE_PASSED:
 		return login_passed(c);
 	case EXCHANGE_REFUSED:

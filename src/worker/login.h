@@ -11,7 +11,7 @@
 #include "worker/client.h"
 #include "worker/console_guest.h"
 
-/* Owned by its client, or by the job while a derivation is under way. */
+/* Owned by its client, or by the job while a derivation or a question is under way. */
 struct login {
 	struct client *client; /* NULL once it has gone while the job was out */
 	char *database, *user;
@@ -19,8 +19,9 @@ struct login {
 	struct params *own;              /* what the start-up message asked for */
 	struct exchange *exchange;
 	struct str out; /* not sent yet */
-	struct job job; /* LETTER_CLIENT_KEYS */
+	struct job job; /* LETTER_CLIENT_KEYS, LETTER_CLIENT_ANSWER */
 	struct scram_order *order;
+	struct ask *ask;
 	const struct auth_context *auth;
 	char *query;           /* auth_query, while it waits for its turn or its answer */
 	struct lookup *lookup; /* its answer, while one is awaited */

@@ -173,7 +173,8 @@ bool lookup_is_due(const struct client *c)
 
 	if (config_find_login(conf, c->login->user) != NULL)
 		return false;
-	if (conf->settings.auth_type == AUTH_TYPE_ANY || conf->settings.auth_type == AUTH_TYPE_PAM)
+	if (conf->settings.auth_type == AUTH_TYPE_ANY || conf->settings.auth_type == AUTH_TYPE_PAM ||
+	    conf->settings.auth_type == AUTH_TYPE_LDAP)
 		return false;
 	if (d == NULL && !c->login->console)
 		return false;

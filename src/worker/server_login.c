@@ -426,16 +426,17 @@ static void without_tls(struct server *s)
 
 /* ---- authentication ---- */
 
-/* What is configured goes before what auth_query has found. False: out of memory. */
+/* What a client has sent goes before what is configured, and that before what auth_query has found. False: out of
+   memory. */
 static bool find_secret(const struct server *s, struct secret **secret)
 {
 	const char *configured = s->permit->settings->secret;
-	struct shared *shared = configured != NULL ? NULL : pool_secret(s->place.pool);
+	struct shared *shared = pool_secret(s->place.pool);
 	const struct found_secret *found = found_secret_of(shared);
 	bool known = configured != NULL || found != NULL;
 
 	*secret = NULL;
-	if (configured != NULL)
+	if (configured != NULL && (found == NULL || !found->by_client))
 		*secret = secret_new(configured, strlen(configured));
 	else if (found != NULL)
 		*secret = secret_new(found->text, found->len);

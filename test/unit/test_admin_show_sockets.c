@@ -88,15 +88,11 @@ static void clients_are_shown_by_what_they_wait_for(void **state)
 		enum client_state state;
 		const char *client, *socket;
 	} cases[] = {
-	    {CLIENT_HELLO, NULL, "cl_login"},
-	    {CLIENT_PROVING, NULL, "cl_login"},
-	    {CLIENT_DERIVING, NULL, "cl_login"},
-	    {CLIENT_MOVING, NULL, "cl_login"},
-	    {CLIENT_GREETING, "waiting", "cl_waiting"},
-	    {CLIENT_IDLE, "idle", "cl_active"},
-	    {CLIENT_QUEUED, "waiting", "cl_waiting"},
-	    {CLIENT_LINKED, "active", "cl_active"},
-	    {CLIENT_CLOSING, NULL, NULL},
+	    {CLIENT_HELLO, NULL, "cl_login"},       {CLIENT_PROVING, NULL, "cl_login"},
+	    {CLIENT_DERIVING, NULL, "cl_login"},    {CLIENT_ASKING, NULL, "cl_login"},
+	    {CLIENT_MOVING, NULL, "cl_login"},      {CLIENT_GREETING, "waiting", "cl_waiting"},
+	    {CLIENT_IDLE, "idle", "cl_active"},     {CLIENT_QUEUED, "waiting", "cl_waiting"},
+	    {CLIENT_LINKED, "active", "cl_active"}, {CLIENT_CLOSING, NULL, NULL},
 	};
 	struct client cl[sizeof(cases) / sizeof(cases[0])];
 	char expected[200];

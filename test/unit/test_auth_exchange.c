@@ -591,6 +591,81 @@ static void messages_at_a_wrong_time_are_refused(void **state)
 	secret_unref(scram);
 }
 
+static struct exchange *begin_elsewhere(enum exchange_method method, struct ldap_options *ldap)
+{
+	struct exchange_setup setup = {.method = method, .user = "nobody here", .host = "10.0.0.5", .ldap = ldap};
+
+	return exchange_new(ctx, &setup);
+}
+
+static void somebody_else_says_whether_a_password_is_right(void **state)
+{
+	static const struct {
+		enum exchange_method method;
+		enum ask_answer answer;
+		const char *text; /* NULL: passed */
+	} cases[] = {
+	    {EXCHANGE_PAM, ASK_YES, NULL},
+	    {EXCHANGE_PAM, ASK_NO, "PAM authentication failed"},
+	    {EXCHANGE_PAM, ASK_NO_ANSWER, "PAM authentication failed"},
+	    {EXCHANGE_LDAP, ASK_YES, NULL},
+	    {EXCHANGE_LDAP, ASK_NO, "LDAP authentication failed"},
+	};
+	struct conf_error why;
+	struct ldap_options *ldap = ldap_options_parse("ldapserver=a ldapprefix=b", NULL, 0, &why);
+	struct str out;
+
+	(void)state;
+	str_init(&out, 1000);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct exchange *e = begin_elsewhere(cases[i].method, ldap);
+		struct ask *a;
+		size_t len = 0;
+
+		str_clear(&out);
+		assert_int_equal(exchange_start(e, &out), EXCHANGE_SEND);
+		assert_int_equal(out.data[8], AUTH_CLEARTEXT);
+		assert_null(exchange_take_ask(e)); /* too early */
+		assert_int_equal(exchange_take(e, "pencil", 7, &out), EXCHANGE_NEED_ANSWER);
+		a = exchange_take_ask(e);
+		assert_non_null(a);
+		assert_string_equal(a->user, "nobody here");
+		assert_string_equal(a->password, "pencil");
+		assert_string_equal(a->host, "10.0.0.5");
+		assert_int_equal(a->whom, cases[i].method == EXCHANGE_PAM ? ASK_PAM : ASK_LDAP);
+		assert_ptr_equal(a->ldap, ldap);
+		ask_answer(a, cases[i].answer, "because");
+		assert_int_equal(exchange_answered(e, a), cases[i].text == NULL ? EXCHANGE_PASSED : EXCHANGE_REFUSED);
+		if (cases[i].text == NULL) {
+			assert_string_equal(exchange_password(e, &len), "pencil");
+		} else {
+			assert_string_equal(exchange_refusal_text(exchange_refusal(e)), cases[i].text);
+			assert_string_equal(exchange_refusal_detail(e), "because");
+			assert_null(exchange_password(e, &len));
+		}
+		assert_int_equal(exchange_answered(e, a), EXCHANGE_REFUSED); /* twice */
+		ask_free(a);
+		exchange_free(e);
+	}
+	str_fini(&out);
+	shared_unref(&ldap->shared);
+}
+
+static void empty_passwords_are_refused_before_anybody_is_asked(void **state)
+{
+	struct exchange *e = begin_elsewhere(EXCHANGE_PAM, NULL);
+	struct str out;
+
+	(void)state;
+	str_init(&out, 1000);
+	assert_int_equal(exchange_start(e, &out), EXCHANGE_SEND);
+	assert_int_equal(exchange_take(e, "", 1, &out), EXCHANGE_REFUSED);
+	assert_string_equal(exchange_refusal_text(exchange_refusal(e)), "empty password returned by client");
+	assert_null(exchange_take_ask(e));
+	exchange_free(e);
+	str_fini(&out);
+}
+
 static void what_was_there_before_stays_when_a_login_is_refused(void **state)
 {
 	struct secret *secret = secret_new("pencil", 6);
@@ -663,6 +738,8 @@ int main(void)
 	    cmocka_unit_test(sasl_initial_response_is_read_strictly),
 	    cmocka_unit_test(truncated_and_changed_finals_are_refused),
 	    cmocka_unit_test(messages_at_a_wrong_time_are_refused),
+	    cmocka_unit_test(somebody_else_says_whether_a_password_is_right),
+	    cmocka_unit_test(empty_passwords_are_refused_before_anybody_is_asked),
 	    cmocka_unit_test(what_was_there_before_stays_when_a_login_is_refused),
 	    cmocka_unit_test(every_failing_allocation_refuses_and_leaks_nothing),
 	};

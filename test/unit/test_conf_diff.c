@@ -70,7 +70,8 @@ static void settings_are_told_with_both_values(void **state)
 {
 	(void)state;
 	check("pool_mode=session\nserver_lifetime=5\nlisten_port=1\nauth_dbname=x\n", "",
-	      "pool_mode=statement\nserver_lifetime=0.5\nlisten_port=2\nauth_ldap_options=secret\n", "",
+	      "pool_mode=statement\nserver_lifetime=0.5\nlisten_port=2\nauth_ldap_options=ldapserver=a ldapprefix=b\n",
+	      "",
 	      "setting auth_dbname x->NULL\nsetting auth_ldap_options (not shown)->(not shown)\nrestart listen_port "
 	      "1->2\n"
 	      "setting pool_mode session->statement\nsetting server_lifetime 5->0.5\n");

@@ -222,15 +222,17 @@ static bool makes_the_round(struct settings *s, enum setting_id id, const char *
 	return same;
 }
 
+#define LDAP_OPTIONS "ldapserver=\"a b\" ldapprefix=uid="
+
 static void every_row_takes_another_value_and_prints_it(void **state)
 {
 	struct settings *s = (struct settings *)*state;
 
 	for (int i = 0; i < N_SETTINGS; i++) {
 		enum setting_id id = (enum setting_id)i;
-		static const char *const tries[] = {"1234",  "1",       "0",       "trust",  "transaction",
-		                                    "allow", "disable", "precise", "direct", "json",
-		                                    "3.2",   "warn",    "primary"};
+		static const char *const tries[] = {"1234",  "1",       "0",       "trust",     "transaction",
+		                                    "allow", "disable", "precise", "direct",    "json",
+		                                    "3.2",   "warn",    "primary", LDAP_OPTIONS};
 		bool done = false;
 
 		for (size_t t = 0; t < sizeof(tries) / sizeof(tries[0]) && !done; t++)
@@ -342,8 +344,6 @@ static void values_that_need_a_missing_part_say_so(void **state)
 	} cases[] = {
 	    {"auth_type", "hba", "that way of authentication"},
 	    {"auth_type", "cert", "that way of authentication"},
-	    {"auth_type", "pam", "that way of authentication"},
-	    {"auth_type", "ldap", "that way of authentication"},
 #ifndef HAVE_CARES
 	    {"dns_zone_check_period", "0.1", "lookups through c-ares"},
 	    {"resolv_conf", "/etc/x", "lookups through c-ares"},
@@ -360,6 +360,46 @@ static void values_that_need_a_missing_part_say_so(void **state)
 		         cases[i].name, cases[i].part);
 		assert_string_equal(strstr(why.text, " for parameter"), ends);
 	}
+}
+
+static void libraries_that_are_not_there_are_named(void **state)
+{
+	struct settings *s = (struct settings *)*state;
+	struct conf_error why;
+	bool taken;
+
+	taken = setting_parse(s, "auth_type", "pam", "a.ini", 3, &why);
+#ifdef HAVE_PAM
+	assert_true(taken);
+#else
+	assert_false(taken);
+	assert_string_equal(why.text, CONF_NO_PAM " in configuration (a.ini:3)");
+#endif
+	taken = setting_parse(s, "auth_type", "ldap", "a.ini", 3, &why);
+#ifdef HAVE_LDAP
+	assert_true(taken);
+#else
+	assert_false(taken);
+	assert_string_equal(why.text, CONF_NO_LDAP " in configuration (a.ini:3)");
+#endif
+}
+
+static void ldap_options_are_checked_and_shown_without_their_password(void **state)
+{
+	struct settings *s = (struct settings *)*state;
+	struct conf_error why;
+	struct str text;
+
+	assert_false(setting_parse(s, "auth_ldap_options", "ldapservr=a", "a.ini", 7, &why));
+	assert_string_equal(why.text, "there is no LDAP option \"ldapservr\" in configuration (a.ini:7)");
+	assert_string_equal(why.hint, "Perhaps \"ldapserver\" is meant.");
+	assert_null(s->auth_ldap_options);
+	assert_true(setting_parse(s, "auth_ldap_options",
+	                          "ldapserver=a ldapbasedn=b ldapbinddn=c ldapbindpasswd=\"s, t\"", "a.ini", 7, &why));
+	str_init(&text, 1000);
+	assert_true(setting_text(s, SETTING_auth_ldap_options, &text));
+	assert_string_equal(str_text(&text), "ldapserver=a ldapbasedn=b ldapbinddn=c ldapbindpasswd=****");
+	str_fini(&text);
 }
 
 static void values_that_need_nothing_are_taken_beside_missing_parts(void **state)
@@ -487,6 +527,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(every_row_but_texts_refuses_what_is_out_of_range, init, fini),
 	    cmocka_unit_test_setup_teardown(refusals_teach, init, fini),
 	    cmocka_unit_test_setup_teardown(values_that_need_a_missing_part_say_so, init, fini),
+	    cmocka_unit_test_setup_teardown(libraries_that_are_not_there_are_named, init, fini),
+	    cmocka_unit_test_setup_teardown(ldap_options_are_checked_and_shown_without_their_password, init, fini),
 	    cmocka_unit_test_setup_teardown(values_that_need_nothing_are_taken_beside_missing_parts, init, fini),
 	    cmocka_unit_test_setup_teardown(members_get_the_values, init, fini),
 	    cmocka_unit_test_setup_teardown(aliases_and_dropped_settings_are_accepted, init, fini),

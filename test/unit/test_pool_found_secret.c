@@ -36,6 +36,8 @@ static void the_same_text_is_the_same_secret(void **state)
 	assert_false(found_secret_same(a, NULL));
 	assert_false(found_secret_same(NULL, empty));
 	assert_true(found_secret_same(NULL, NULL));
+	b->by_client = true;
+	assert_false(found_secret_same(a, b));
 	shared_unref(&a->shared);
 	shared_unref(&b->shared);
 	shared_unref(&c->shared);
