@@ -85,6 +85,9 @@ bool socket_set_defer_accept(int fd, int seconds) MUST_USE;
 bool socket_turn_away(int fd) MUST_USE;
 /* Something can be read without waiting: bytes, the end, or an error. Nothing is taken. */
 bool socket_has_news(int fd);
+/* The other side has ended: it sends nothing any more, whether or not all has been read. False, too, where the system
+   does not tell. */
+bool socket_has_ended(int fd);
 
 /* How a TCP connection is doing, as far as the system tells. */
 struct socket_silence {

@@ -414,15 +414,23 @@ static void tls_free(struct tls *t)
 	mem_free(t);
 }
 
+/* In the middle of a record that is not out yet it would be nonsense; most who have left first do not read it. */
+static bool wants_goodbye(const struct stream *s)
+{
+	const struct tls *t = tls_of(s);
+
+	return t->handshake == NULL && !t->read_failed && !t->write_failed && stream_pending_bytes(s) == 0 &&
+	       !socket_has_ended(s->fd);
+}
+
 static void tls_close(struct stream *s)
 {
 	struct tls *t = tls_of(s);
 
-	/* a goodbye in the middle of a record that is not out yet would be nonsense */
-	ERR_clear_error();
-	if (t->handshake == NULL && !t->read_failed && !t->write_failed && stream_pending_bytes(s) == 0)
+	forget_errors();
+	if (wants_goodbye(s))
 		(void)SSL_shutdown(t->ssl);
-	ERR_clear_error();
+	forget_errors();
 	tls_free(t);
 	s->transport = NULL;
 }

@@ -488,6 +488,39 @@ static void a_goodbye_and_an_end_without_one_are_ends(void **state)
 	leave(&server);
 }
 
+/* Two ends with a hand between, and how much the server says when it closes. */
+static ssize_t goodbye_bytes(bool client_has_ended)
+{
+	struct end server, client;
+	char bytes[8192];
+	ssize_t n;
+
+	join_apart(&server, &client);
+	start(&server, &client);
+	for (int i = 0; i < 20; i++) {
+		run_turns(loop, 2);
+		(void)carry(&client, &server, 0, 0);
+		(void)carry(&server, &client, 0, 0);
+	}
+	assert_true(server.secured && client.secured);
+	if (client_has_ended)
+		assert_int_equal(shutdown(server.fd, SHUT_WR), 0);
+	stream_close(server.stream);
+	n = read(server.fd, bytes, sizeof(bytes));
+	close(server.fd);
+	leave(&client);
+	return n;
+}
+
+static void goodbye_is_said_to_those_who_are_still_there(void **state)
+{
+	(void)state;
+	assert_true(goodbye_bytes(false) > 0);
+#ifdef __linux__
+	assert_int_equal(goodbye_bytes(true), 0);
+#endif
+}
+
 static void unencrypted_bytes_beside_the_request_are_refused(void **state)
 {
 	struct end server, client;
@@ -720,6 +753,7 @@ int main(void)
 	    cmocka_unit_test(a_socket_is_asked_only_when_it_has_something),
 	    cmocka_unit_test(both_ends_say_what_they_speak),
 	    cmocka_unit_test(a_goodbye_and_an_end_without_one_are_ends),
+	    cmocka_unit_test(goodbye_is_said_to_those_who_are_still_there),
 	    cmocka_unit_test(unencrypted_bytes_beside_the_request_are_refused),
 	    cmocka_unit_test(whatever_a_peer_says_instead_is_a_failure),
 	    cmocka_unit_test(certificates_are_compared_with_host_and_authorities),

@@ -206,6 +206,24 @@ static void news_are_bytes_and_the_end_and_stay_where_they_are(void **state)
 	socket_close(fd[0]);
 }
 
+static void an_end_is_seen_before_what_came_ahead_of_it_is_read(void **state)
+{
+	int fd[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+	assert_false(socket_has_ended(fd[0]));
+	assert_int_equal(write(fd[1], "x", 1), 1);
+	assert_false(socket_has_ended(fd[0]));
+	assert_int_equal(shutdown(fd[1], SHUT_WR), 0);
+#ifdef __linux__
+	assert_true(socket_has_ended(fd[0]));
+#endif
+	assert_false(socket_has_ended(fd[1]));
+	socket_close(fd[1]);
+	socket_close(fd[0]);
+}
+
 #ifdef __linux__
 static void who_is_turned_away_gets_no_answer_and_who_was_there_stays(void **state)
 {
@@ -285,6 +303,7 @@ int main(void)
 	    cmocka_unit_test(wakeup_is_readable_after_a_ring_and_not_before),
 	    cmocka_unit_test(errors_have_texts),
 	    cmocka_unit_test(news_are_bytes_and_the_end_and_stay_where_they_are),
+	    cmocka_unit_test(an_end_is_seen_before_what_came_ahead_of_it_is_read),
 #ifdef __linux__
 	    cmocka_unit_test(who_is_turned_away_gets_no_answer_and_who_was_there_stays),
 #endif

@@ -8,6 +8,7 @@
 #include <linux/filter.h>
 #endif
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -348,6 +349,18 @@ bool socket_has_news(int fd)
 
 	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 ||
 	       (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
+
+bool socket_has_ended(int fd)
+{
+#ifdef POLLRDHUP
+	struct pollfd look = {.fd = fd, .events = POLLRDHUP};
+
+	return poll(&look, 1, 0) == 1;
+#else
+	(void)fd;
+	return false;
+#endif
 }
 
 bool socket_silence(int fd, struct socket_silence *silence)
