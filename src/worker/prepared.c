@@ -695,12 +695,19 @@ static bool is_outside_failure(const struct answers *a)
    one that has failed it says either that or that the text is wrong, whether it knows the name or not. */
 static enum prepared parse_duplicate(struct client *c, struct named *known, struct bytes body, struct str *out)
 {
-	struct statement *st = statement_get(c, body.data, body.len);
-	struct named *n = st == NULL ? NULL : named_new(st, known->name);
-	struct copy *copy = n == NULL ? NULL : mem_new(struct copy);
+	char status = answers_known_status(&c->server->answers);
+	struct statement *st;
+	struct named *n;
+	struct copy *copy;
 	struct effect *e;
 
-	if (copy == NULL || (answers_known_status(&c->server->answers) != 'E' && !ensure(c, known->statement, out))) {
+	/* if its transaction has failed, a Parse of ours would bring another error than the text may deserve */
+	if (status == '?' && usable_copy(c, known->statement) == NULL)
+		return PREPARED_FULL;
+	st = statement_get(c, body.data, body.len);
+	n = st == NULL ? NULL : named_new(st, known->name);
+	copy = n == NULL ? NULL : mem_new(struct copy);
+	if (copy == NULL || (status != 'E' && !ensure(c, known->statement, out))) {
 		if (n == NULL)
 			statement_unref(c->worker, st);
 		named_unref(c->worker, n);

@@ -339,6 +339,8 @@ static enum outcome run_statement(struct sim_backend *b, const char *text, bool 
 		message_notice(&b->out, &words);
 		return complete(b, "DO");
 	}
+	if (starts(text, "LISTEN"))
+		return complete(b, "LISTEN");
 	if (starts(text, "DISCARD ALL")) {
 		set_all(b, &b->at_start);
 		b->n_named = 0;
@@ -354,6 +356,17 @@ static enum outcome run_statement(struct sim_backend *b, const char *text, bool 
 		return prepare(b, text + 8);
 	snprintf(line, sizeof(line), "%s", text);
 	return fail(b, "42601", line);
+}
+
+/* ---- messages that are refused as a whole ---- */
+
+/* Its code; NULL: it is not. A byte that no text has makes it a syntax error. */
+static const char *refusal(const struct sim_backend *b, const char *text)
+{
+	for (const char *at = text; *at != '\0'; at++)
+		if ((unsigned char)*at < ' ')
+			return "42601";
+	return b->refuses && strstr(text, "LISTEN") != NULL ? "0A000" : NULL;
 }
 
 /* ---- the simple protocol ---- */
@@ -386,8 +399,15 @@ static void run_rest(struct sim_backend *b)
 
 static void query(struct sim_backend *b, const char *text)
 {
+	const char *refused = refusal(b, text);
+
 	b->in_query = true;
 	b->has_statement = b->has_portal = false;
+	if (refused != NULL) {
+		(void)fail(b, refused, "refused");
+		ready(b);
+		return;
+	}
 	snprintf(b->rest, sizeof(b->rest), "%s", text);
 	if (b->rest[0] == '\0') {
 		message_bare(&b->out, 'I');
@@ -433,9 +453,11 @@ static bool ends_block(const char *text)
 
 static void parse(struct sim_backend *b, const char *name)
 {
-	const char *text = name + strlen(name) + 1;
+	const char *text = name + strlen(name) + 1, *refused = refusal(b, text);
 
-	if (starts(text, "syntax"))
+	if (refused != NULL)
+		extended_fails(b, refused, "refused");
+	else if (starts(text, "syntax"))
 		extended_fails(b, "42601", text);
 	else if (b->status == 'E' && !ends_block(text))
 		extended_fails(b, "25P02", "current transaction is aborted");

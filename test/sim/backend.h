@@ -12,6 +12,7 @@
  *   copyin N, copyout N rows  a line of data that says "bad" makes COPY IN fail
  *   sleep N                   lasts until it is cancelled or woken
  *   notice N
+ *   LISTEN, which a shadow that refuses it answers as state_guard = reject does, but for the words
  *   DISCARD ALL, DEALLOCATE ALL, DEALLOCATE name, PREPARE name AS
  */
 #ifndef SIM_BACKEND_H
@@ -46,8 +47,9 @@ struct sim_backend {
 	char database[64], user[64];
 
 	struct param_values now, at_begin, at_start;
-	char status; /* I, T or E */
-	bool skip;   /* until Sync */
+	char status;  /* I, T or E */
+	bool skip;    /* until Sync */
+	bool refuses; /* LISTEN */
 	bool copying;
 	bool in_query; /* of the simple protocol: `rest` is still to be run, then ReadyForQuery */
 	bool sleeping;

@@ -295,13 +295,40 @@ static void unit_simple(struct script *s, struct str *out)
 	}
 }
 
+/* What state_guard refuses, alone, among others, and by name. */
+static void unit_refused(struct script *s, struct str *out)
+{
+	struct dice *d = &s->world->dice;
+	uint32_t n = next_n(s);
+
+	switch (dice_below(d, 4)) {
+	case 0:
+		say_query(out, "LISTEN x%u", n);
+		break;
+	case 1:
+		say_query(out, "echo %u;LISTEN x;echo %u", n, next_n(s));
+		break;
+	case 2:
+		say_parse(out, "LISTEN x%u", n);
+		break;
+	default:
+		say_parse_as(out, dice_chance(d, 500) ? "a" : "b", "LISTEN x");
+		break;
+	}
+	if (dice_chance(d, 500))
+		say_of_name(s, out);
+	message_sync(out);
+}
+
 /* Leaves the session in one of its statement ends; in pipelines no open portals survive. */
 static void any_unit(struct script *s, struct str *out)
 {
 	uint32_t what = dice_below(&s->world->dice, 100);
 
 	s->forgets &= s->shadow.out.len > 0;
-	if (what < 35)
+	if (s->shadow.refuses && !s->forgets && dice_chance(&s->world->dice, 150))
+		unit_refused(s, out);
+	else if (what < 35)
 		unit_simple(s, out);
 	else if (what < 50)
 		unit_block(s, out);
@@ -405,6 +432,25 @@ static bool is_cancelled_in_queue(const struct script *s, const char *message, s
 	       memcmp(message + 5, cancelled, sizeof(cancelled)) == 0 && memcmp(s->shadow.out.data, message, 5) != 0;
 }
 
+static bool is_refusal(const char *message, size_t len)
+{
+	struct report r;
+
+	return message[0] == 'E' && report_parse(&r, message + 5, len - 5) && bytes_are(r.sqlstate, "0A000");
+}
+
+/* Where its shadow refuses, the client is refused, in other words. */
+static bool take_refusal(struct script *s, const char *message, size_t len)
+{
+	size_t expected = s->shadow.out.len < 5 ? 0 : 1 + number_at(s->shadow.out.data + 1);
+
+	if (expected == 0 || !is_refusal(message, len) || !is_refusal(s->shadow.out.data, expected))
+		return false;
+	str_cut_front(&s->shadow.out, expected);
+	s->n_answers++;
+	return true;
+}
+
 static void check_answer(struct script *s, char *message, size_t len)
 {
 	if (is_cancelled_in_queue(s, message, len)) {
@@ -416,6 +462,8 @@ static void check_answer(struct script *s, char *message, size_t len)
 		s->cancel_sent = false;
 		backend_run(&s->shadow);
 	}
+	if (take_refusal(s, message, len))
+		return;
 	check_row(s, message, len);
 	if (s->shadow.out.len < len || memcmp(s->shadow.out.data, message, len) != 0)
 		wrong(s, message, "not the answer that a direct connection gives");

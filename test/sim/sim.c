@@ -59,6 +59,7 @@ struct sim {
 	uint32_t n_clients_ever, next_pid;
 	uint32_t n_clients_at_most;
 	bool session, ending;
+	bool refuses; /* state_guard = reject */
 	struct sim_figures figures;
 };
 
@@ -179,6 +180,7 @@ static struct config *some_config(struct sim *s)
 	str_printf(&text, "server_round_robin=%u\n", dice_below(d, 2));
 	str_printf(&text, "server_connect_parallel=%u\n", 1 + dice_below(d, 4));
 	str_printf(&text, "max_prepared_statements=%u\n", (s->session ? 0u : 1u) + dice_below(d, 6));
+	str_printf(&text, "state_guard=%s\n", s->refuses ? "reject" : "off");
 	str_printf(&text, "pkt_buf=%u\n", dice_chance(d, 500) ? 4096u : 256u);
 	MUST_HOLD(&s->world, !text.failed);
 	c = config_load("sim.ini", NULL, read_text, text.data, &why);
@@ -353,6 +355,7 @@ static void client_comes(struct sim *s, unsigned i)
 	user = users[dice_below(d, 2)];
 	script_begin(&s->script[i], &s->world, s->n_clients_ever, conn, dice_chance(d, 700) ? "a" : "b", user);
 	s->script[i].session = s->session;
+	s->script[i].shadow.refuses = s->refuses;
 	world_trace(&s->world, "client %u comes", s->n_clients_ever);
 }
 
@@ -731,6 +734,7 @@ static void sim_begin(struct sim *s, const struct sim_options *o, uint64_t seed)
 	list_init(&s->servers);
 	list_init(&s->cancellers);
 	s->session = dice_chance(d, 200);
+	s->refuses = !s->session && seed % 4 == 0; /* not by the dice: other seeds' runs stay what they are */
 	s->world.faults = dice_chance(d, 400);
 	s->n_clients_at_most = 1 + dice_below(d, CLIENTS_MAX);
 	s->next_pid = 100;

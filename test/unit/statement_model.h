@@ -75,10 +75,10 @@ static inline void model_parse(struct model *m, struct reader *r)
 
 	if (!model_list(r, 4) || !reader_is_done(r)) {
 		model_error(m, "08P01");
+	} else if (strstr(sql, "wrong") != NULL) {
+		model_error(m, "42601"); /* in a failed transaction, too */
 	} else if (model_refuses(m)) {
 		return;
-	} else if (strstr(sql, "wrong") != NULL) {
-		model_error(m, "42601");
 	} else if (*name != '\0' && model_find(m, name) >= 0) {
 		model_error(m, "42P05");
 	} else {

@@ -163,6 +163,35 @@ static void an_answer_confirms_its_own_parse_only(void **state)
 	str_fini(&said);
 }
 
+/* What is wrong with the text of a taken name is said in a failed transaction, too; a Parse of ours would be refused
+ * there. */
+static void a_taken_name_waits_until_its_transaction_is_known(void **state)
+{
+	struct scene sc;
+	struct model direct;
+	struct str said;
+
+	(void)state;
+	str_init(&said, 65536);
+	scene_init(&sc, GLOBALS "max_prepared_statements=1");
+	model_init(&direct);
+	say_parse(&said, "a", "1");
+	say_parse(&said, "b", "2"); /* the server has no a any more */
+	message_sync(&said);
+	check_said(&sc, &direct, &said, said.len, SIZE_MAX);
+	str_clear(&said);
+	message_query(&said, "BEGIN");
+	say_bind(&said, "nobody");
+	message_sync(&said);
+	say_parse(&said, "a", "wrong");
+	message_sync(&said);
+	message_query(&said, "ROLLBACK");
+	check_said(&sc, &direct, &said, said.len, SIZE_MAX);
+	scene_fini(&sc);
+	str_fini(&direct.out);
+	str_fini(&said);
+}
+
 static unsigned draw(uint64_t *seed, unsigned below)
 {
 	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
@@ -408,10 +437,15 @@ static void a_client_may_leave_in_the_middle(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(conversations_are_the_same_at_every_split), TEST(an_answer_confirms_its_own_parse_only),
-	    TEST(random_pipelines_are_answered_as_directly), TEST(a_statement_larger_than_the_buffer_is_collected),
-	    TEST(what_depends_on_answers_waits_for_them),    TEST(a_statement_that_is_there_is_not_sent_again),
-	    TEST(names_survive_a_server_that_was_dead),      TEST(a_client_may_leave_in_the_middle),
+	    TEST(conversations_are_the_same_at_every_split),
+	    TEST(an_answer_confirms_its_own_parse_only),
+	    TEST(a_taken_name_waits_until_its_transaction_is_known),
+	    TEST(random_pipelines_are_answered_as_directly),
+	    TEST(a_statement_larger_than_the_buffer_is_collected),
+	    TEST(what_depends_on_answers_waits_for_them),
+	    TEST(a_statement_that_is_there_is_not_sent_again),
+	    TEST(names_survive_a_server_that_was_dead),
+	    TEST(a_client_may_leave_in_the_middle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
