@@ -193,8 +193,8 @@ def test_bytes_are_answered_alike(sides):
 VALUES = ("", "0", "1", "-1", "007", "0x10", "1.5", ".5", "1e3", "nan", "abc", "yes", "on", "99999999999", "2147483647", "2147483648", "4294967295",
 	"-2147483649", "5s", " 5 ", "disable", "session", "md5", "a" * 200)
 
-# would end the session that asks, lead the next RELOAD elsewhere, or make files; and what is still refused as a whole
-NOT_SET = {"conffile", "logfile", "max_packet_size", "auth_user"}
+# would end the session that asks, lead the next RELOAD elsewhere, or make files
+NOT_SET = {"conffile", "logfile", "max_packet_size"}
 
 BOOLEANS = ("application_name_add_host|log_connections|log_disconnections|log_pooler_errors|log_stats|server_fast_close|server_reset_query_always|"
 	"server_round_robin|syslog|tcp_keepalive")
@@ -240,7 +240,7 @@ def test_settings_take_the_same_values(sides):
 # Entries of [databases], [users] and [peers]
 
 WORDS = ("''", "0", "1", "-1", "007", "0x10", "1.5", "abc", "99999999999", "5s", "session", "disable", "'a b'", "'a''b'", "x" * 100)
-DATABASE_KEYS = ("dbname host port user password auth_query auth_dbname pool_size min_pool_size reserve_pool_size reserve_pool max_db_connections "
+DATABASE_KEYS = ("dbname host port user password auth_user auth_query auth_dbname pool_size min_pool_size reserve_pool_size reserve_pool max_db_connections "
 	"max_db_client_connections server_lifetime query_wait_timeout pool_mode load_balance_hosts connect_query client_encoding datestyle timezone "
 	"application_name nonsense").split()
 USER_KEYS = ("pool_mode pool_size reserve_pool_size max_user_connections max_user_client_connections query_timeout transaction_timeout "
