@@ -384,6 +384,8 @@ def test_journal_gets_levels_and_whole_records(pair, house):
 		Wire(lone.port).login("admin", "nowhere", "admin")
 	until_said("pooler error: no such database: nowhere")
 	assert entries[-1]["PRIORITY"] == "4"
+	until_said("closing because: no such database: nowhere")
+	assert entries[-1]["PRIORITY"] == "6"
 	lone.put("x.ini", "[pgbouncer]\nlisten_prt = 1\n")
 	lone.signal(signal.SIGHUP)
 	until_said("config file loading failed")

@@ -142,7 +142,8 @@ def unit(folder):
 	path = os.path.join(folder, "pgweir.service")
 	with open(UNIT) as f, open(path, "w") as to:
 		text = f.read()
-		assert "\nExecStart=/usr/bin/pgweir " in text
+		# without -q: the journal shall have the log
+		assert "\nExecStart=/usr/bin/pgweir /etc/pgweir/pgweir.ini\n" in text
 		to.write(text.replace("/usr/bin/pgweir", PROGRAM))
 	yield path
 	os.unlink(path)
