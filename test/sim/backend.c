@@ -69,6 +69,13 @@ static void describe_row(struct sim_backend *b)
 	message_row_description(&b->out, &column, 1);
 }
 
+static void describe_lookup(struct sim_backend *b)
+{
+	static const struct message_column columns[] = {{"name", TYPE_OID_TEXT, -1}, {"secret", TYPE_OID_TEXT, -1}};
+
+	message_row_description(&b->out, columns, 2);
+}
+
 static void row(struct sim_backend *b, const char *text, size_t bytes)
 {
 	size_t at = message_begin(&b->out, 'D');
@@ -173,6 +180,14 @@ static enum outcome echo(struct sim_backend *b, const char *text, bool simple)
 		row(b, line, bytes);
 	snprintf(tag, sizeof(tag), "SELECT %u", rows);
 	return complete(b, tag);
+}
+
+static enum outcome lookup(struct sim_backend *b)
+{
+	const char *texts[] = {b->bound, NULL};
+
+	message_data_row(&b->out, texts, 2);
+	return complete(b, "SELECT 1");
 }
 
 static void copy_header(struct sim_backend *b, char type)
@@ -324,6 +339,8 @@ static enum outcome run_statement(struct sim_backend *b, const char *text, bool 
 		return set(b, text + 4);
 	if (starts(text, "show "))
 		return show(b, text + 5, simple);
+	if (starts(text, "lookup"))
+		return lookup(b);
 	if (starts(text, "copyin "))
 		return copy_in(b);
 	if (starts(text, "copyout "))
@@ -478,6 +495,18 @@ static const char *existing(struct sim_backend *b, const char *name)
 	return text;
 }
 
+/* Behind the statement's name: no formats, perhaps one parameter. */
+static void keep_parameter(struct sim_backend *b, const char *name)
+{
+	const uint8_t *at = (const uint8_t *)name + strlen(name) + 1;
+
+	b->bound[0] = '\0';
+	if (at[0] == 0 && at[1] == 0 && at[2] == 0 && at[3] == 1 && at[7] < sizeof(b->bound)) {
+		memcpy(b->bound, at + 8, at[7]);
+		b->bound[at[7]] = '\0';
+	}
+}
+
 static void bind(struct sim_backend *b, const char *portal)
 {
 	const char *text = existing(b, portal + strlen(portal) + 1);
@@ -489,6 +518,7 @@ static void bind(struct sim_backend *b, const char *portal)
 		return;
 	}
 	snprintf(b->portal, sizeof(b->portal), "%s", text);
+	keep_parameter(b, portal + strlen(portal) + 1);
 	b->has_portal = true;
 	message_bare(&b->out, '2');
 }
@@ -497,6 +527,8 @@ static void describe_result(struct sim_backend *b, const char *text)
 {
 	if (starts(text, "echo") || starts(text, "show"))
 		describe_row(b);
+	else if (starts(text, "lookup"))
+		describe_lookup(b);
 	else
 		message_bare(&b->out, 'n');
 }

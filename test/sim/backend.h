@@ -13,6 +13,7 @@
  *   sleep N                   lasts until it is cancelled or woken
  *   notice N
  *   LISTEN, which a shadow that refuses it answers as state_guard = reject does, but for the words
+ *   lookup                    a row of two columns: the parameter of Bind, and no secret
  *   DISCARD ALL, DEALLOCATE ALL, DEALLOCATE name, PREPARE name AS
  */
 #ifndef SIM_BACKEND_H
@@ -58,6 +59,7 @@ struct sim_backend {
 	char rest[400];
 	char statement[200]; /* the unnamed one */
 	char portal[200];    /* its statement */
+	char bound[64];      /* its first parameter, "" if there is none */
 	bool has_statement, has_portal;
 	struct named_statement named[NAMED_MAX];
 	uint32_t n_named;

@@ -142,6 +142,8 @@ static int read_text(void *context, const char *path, struct str *out)
 {
 	if (strcmp(path, "users.txt") == 0)
 		str_add_str(out, "\"ann\" \"\"\n\"ben\" \"\"\n");
+	else if (strcmp(path, "few.txt") == 0) /* the others are looked up */
+		str_add_str(out, "\"ann\" \"\"\n");
 	else if (strcmp(path, "sim.ini") == 0)
 		str_add_str(out, (const char *)context);
 	else
@@ -163,8 +165,9 @@ static struct config *some_config(struct sim *s)
 	str_printf(&text, " min_pool_size=%u\n", dice_below(d, 3));
 	str_printf(&text, "b = host=10.0.0.2 user=owner pool_size=%u", 1 + dice_below(d, 4));
 	str_printf(&text, " reserve_pool_size=%u\n", dice_below(d, 2));
-	str_printf(&text, "[pgbouncer]\nauth_type=trust\nauth_file=users.txt\npool_mode=%s\n",
-	           s->session ? "session" : "transaction");
+	str_printf(&text, "[pgbouncer]\nauth_type=trust\npool_mode=%s\n", s->session ? "session" : "transaction");
+	str_add_str(&text, dice_chance(d, 300) ? "auth_file=few.txt\nauth_user=asker\nauth_query=lookup\n"
+	                                       : "auth_file=users.txt\n");
 	str_add_str(&text, "query_wait_timeout=0\nquery_wait_notify=0\nclient_login_timeout=0\nmax_client_conn=1000\n"
 	                   "log_connections=0\nlog_disconnections=0\nlog_pooler_errors=0\nserver_login_retry=2\n"
 	                   "reserve_pool_timeout=1\n");
@@ -487,9 +490,11 @@ static void check_worker(struct sim *s, struct worker *w)
 		struct client *c = container_of(node, struct client, on_worker);
 
 		MUST_HOLD(&s->world, c->worker == w && c->state != CLIENT_CLOSING);
-		MUST_HOLD(&s->world, (c->server != NULL) == (c->state == CLIENT_LINKED));
+		MUST_HOLD(&s->world, c->server != NULL || c->state != CLIENT_LINKED);
 		if (c->server == NULL)
 			continue;
+		/* what runs auth_query serves nobody, and nothing else runs it */
+		MUST_HOLD(&s->world, c->state == (c->server->place.pool->lookups ? CLIENT_LOOKUP : CLIENT_LINKED));
 		MUST_HOLD(&s->world, c->server->client == c && c->server->worker == w);
 		MUST_HOLD(&s->world, c->server->place.seat == c->entry.seat && c->entry.seat->worker == w->number);
 		MUST_HOLD(&s->world, c->server->place.state == PLACE_LENT);
