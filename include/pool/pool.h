@@ -177,7 +177,7 @@ struct pool {
 	struct shared *welcome;   /* parameters for new clients; NULL until the first login */
 	struct shared *keys;      /* SCRAM keys of a client's login, for logging in as it */
 	struct shared *secret;    /* what auth_query has found for its user (pool/found_secret.h); NULL: nothing yet */
-	bool secret_is_new;       /* and it has changed since main last looked */
+	bool secret_is_new;       /* that or the configured one has changed since main last looked */
 	struct outage *outage;    /* what is wrong, NULL when nothing is */
 	bool trying;              /* with an outage: an attempt is under way */
 	bool asked;               /* with an outage: somebody has asked since the last attempt */
@@ -376,7 +376,8 @@ bool pool_holder_is_asked(struct seat *s);
 /* Main: changes, each leaves LOOK letters for all seats. */
 void pool_set_state(struct pool *p, enum pool_state state, struct letters *out);
 void pool_reconnect(struct pool *p, struct letters *out);
-void pool_set_settings(struct pool *p, struct pool_settings *settings, struct letters *out); /* takes the reference */
+/* Takes the reference. Another secret than before is tried at once if there is an outage. */
+void pool_set_settings(struct pool *p, struct pool_settings *settings, struct letters *out);
 /* Takes the reference; NULL ends the outage. `trying`: whether an attempt is under way or due at once. */
 void pool_set_outage(struct pool *p, struct outage *outage, bool trying, struct letters *out);
 void pool_set_trying(struct pool *p, bool trying);
@@ -391,7 +392,7 @@ struct shared *pool_keys(struct pool *p) MUST_USE;
    over: main is told to try again at once. */
 void pool_set_secret(struct pool *p, struct shared *secret, struct letters *out);
 struct shared *pool_secret(struct pool *p) MUST_USE;
-/* True once after each change. Main. */
+/* True once after each change of either secret. Main. */
 bool pool_take_new_secret(struct pool *p);
 struct shared *pool_welcome(struct pool *p) MUST_USE;
 struct outage *pool_outage(struct pool *p) MUST_USE;

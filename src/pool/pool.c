@@ -263,9 +263,12 @@ static void want_locked(struct pool *p, struct letters *out) REQUIRES(p->lock)
 	letters_add(out, &p->want);
 }
 
-/* There is an outage, and a reason to hope: whoever comes now waits for the next attempt, and main makes it at once. */
-static void try_again_locked(struct pool *p, struct letters *out) REQUIRES(p->lock)
+/* If there is an outage there is hope: whoever comes now waits for the next attempt, and main makes it at once. */
+static void secret_is_new_locked(struct pool *p, struct letters *out) REQUIRES(p->lock)
 {
+	p->secret_is_new = true;
+	if (p->outage == NULL)
+		return;
 	p->trying = true;
 	if (p->want_posted)
 		return;
@@ -1188,14 +1191,17 @@ void pool_reconnect(struct pool *p, struct letters *out)
 	unref_outage(old);
 }
 
+static bool has_other_secret(const struct pool_settings *a, const struct pool_settings *b)
+{
+	return (a->secret == NULL) != (b->secret == NULL) || (a->secret != NULL && strcmp(a->secret, b->secret) != 0);
+}
+
 /* What a client sent once does not go before a new secret, nor on when clients prove themselves in another way. */
 static struct shared *take_outdated_secret_locked(struct pool *p, const struct pool_settings *now) REQUIRES(p->lock)
 {
 	const struct pool_settings *was = p->settings;
 	struct shared *secret = p->secret;
-	bool same =
-	    was->global->auth_type == now->global->auth_type &&
-	    (was->secret == NULL ? now->secret == NULL : now->secret != NULL && strcmp(was->secret, now->secret) == 0);
+	bool same = was->global->auth_type == now->global->auth_type && !has_other_secret(was, now);
 
 	if (secret == NULL || same || !found_secret_of(secret)->by_client)
 		return NULL;
@@ -1212,6 +1218,8 @@ void pool_set_settings(struct pool *p, struct pool_settings *settings, struct le
 	outdated = take_outdated_secret_locked(p, settings);
 	old = p->settings;
 	p->settings = settings;
+	if (has_other_secret(old, settings))
+		secret_is_new_locked(p, out);
 	look_all_locked(p, out);
 	lock_drop(&p->lock);
 	shared_unref(outdated);
@@ -1284,11 +1292,8 @@ void pool_set_secret(struct pool *p, struct shared *secret, struct letters *out)
 	lock_take(&p->lock);
 	old = p->secret;
 	p->secret = secret;
-	if (!found_secret_same(found_secret_of(old), found_secret_of(secret))) {
-		p->secret_is_new = true;
-		if (p->outage != NULL)
-			try_again_locked(p, out);
-	}
+	if (!found_secret_same(found_secret_of(old), found_secret_of(secret)))
+		secret_is_new_locked(p, out);
 	lock_drop(&p->lock);
 	shared_unref(old);
 }

@@ -304,6 +304,26 @@ static void a_forgotten_outage_is_tried_at_once_and_begins_anew(void **state)
 	end(t);
 }
 
+static void a_secret_corrected_by_reload_is_tried_at_once(void **state)
+{
+	struct bench *t = begin("app = host=127.0.0.1 user=owner password=wrong", "server_login_retry=600");
+	struct config *better = bench_config("app = host=127.0.0.1 user=owner password=right", "");
+	struct side s = {0};
+
+	(void)state;
+	waits(t, &s, "app", "ann");
+	fails(t, &s, 0, "28P01");
+	t->now_us += MS;
+	assert_true(registry_apply(t->registry, t->config, &t->out)); /* nothing has changed */
+	run_main(t, &s);
+	assert_int_equal(s.n_permits, 1);
+	assert_true(registry_apply(t->registry, better, &t->out));
+	run_main(t, &s);
+	assert_int_equal(s.n_permits, 2);
+	config_unref(better);
+	end(t);
+}
+
 /* ---- several pools behind one address ---- */
 
 static void what_one_pool_learns_of_an_address_all_know(void **state)
@@ -748,6 +768,7 @@ int main(void)
 	    cmocka_unit_test(an_outage_is_one_row_that_counts_who_was_told),
 	    cmocka_unit_test(an_outage_that_turns_into_another_is_a_second_row_of_one_incident),
 	    cmocka_unit_test(the_log_has_beginning_each_minute_and_end_with_numbers),
+	    cmocka_unit_test(a_secret_corrected_by_reload_is_tried_at_once),
 	    cmocka_unit_test(a_new_secret_is_tried_at_once),
 	};
 
