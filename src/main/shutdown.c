@@ -139,7 +139,7 @@ static void drop_waiting(struct visit *v, struct worker *w)
 	list_each_safe (node, after, &w->clients) {
 		struct client *c = container_of(node, struct client, on_worker);
 
-		if (c->state == CLIENT_QUEUED || c->state == CLIENT_GREETING)
+		if (c->state == CLIENT_QUEUED || c->state == CLIENT_GREETING || c->state == CLIENT_LOOKUP)
 			client_fail_text(c, SQLSTATE_ADMIN_SHUTDOWN, "server shutting down");
 	}
 }

@@ -120,7 +120,7 @@ static void client_vlog(struct client *c, struct log_event *e, const char *fmt, 
 	e->client = c->waiter.id;
 	vsnprintf(text, sizeof(text), fmt, args);
 	e->text = text;
-	if (c->entry.seat == NULL && !strangers_may_log(c->worker, e))
+	if (c->entry.account == NULL && !strangers_may_log(c->worker, e)) /* a lookup gives it no place, only a seat */
 		return;
 	snprintf(who, sizeof(who), "C-%p: %.*s/%.*s@%s%s%s:%d", (void *)c, LOG_NAME_MAX, e->database, LOG_NAME_MAX,
 	         e->user, v6 ? "[" : "", address, v6 ? "]" : "", e->port);
@@ -521,14 +521,14 @@ void client_due(struct client *c, enum due due, struct outage *outage)
 			waiting_fail_busy(c, outage);
 		break;
 	case DUE_WAIT_TIMEOUT:
-		if (c->state == CLIENT_LOOKUP) /* why is not for strangers */
-			client_fail_noted(c, "query_wait_timeout", SQLSTATE_TOO_MANY_CONNECTIONS, "query_wait_timeout");
+		if (c->state == CLIENT_LOOKUP)
+			lookup_time_out(c, "query_wait_timeout", SQLSTATE_TOO_MANY_CONNECTIONS);
 		else
 			waiting_time_out(c);
 		break;
 	case DUE_QUERY_TIMEOUT:
 		if (c->state == CLIENT_LOOKUP)
-			client_fail_noted(c, "query_timeout", SQLSTATE_CANCELED, "query_timeout");
+			lookup_time_out(c, "query_timeout", SQLSTATE_CANCELED);
 		else
 			waiting_fail(c, "query_timeout", SQLSTATE_CANCELED, "query_timeout");
 		break;

@@ -879,6 +879,8 @@ void client_login_tick(struct worker *w)
 		else if (c->state == CLIENT_GREETING)
 			waiting_fail(c, "client_login_timeout", SQLSTATE_PROTOCOL,
 			             "client_login_timeout (server down)");
+		else if (c->state == CLIENT_LOOKUP)
+			lookup_time_out(c, "client_login_timeout", SQLSTATE_PROTOCOL);
 		else
 			client_fail_noted(c, "client_login_timeout", SQLSTATE_PROTOCOL, "client_login_timeout");
 	}

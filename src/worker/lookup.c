@@ -74,19 +74,25 @@ static struct condition *trouble_of(struct worker *w, const char *class, const c
 }
 
 /* Once with all that is known, then not again for a minute. */
-static void log_trouble(struct client *c, struct condition *t, const struct verdict *v)
+static void log_trouble(struct worker *w, struct condition *t, const struct verdict *v)
 {
+	char text[LOG_TEXT_MAX];
 	struct log_event e = {.level = LEVEL_WARNING,
 	                      .event = "auth_query_failed",
 	                      .class = v->class,
+	                      .database = t->database,
+	                      .user = t->user,
 	                      .incident = t->incident,
+	                      .text = text,
 	                      .detail = str_text(&v->detail),
 	                      .hint = str_text(&v->hint)};
 
 	if (t->logged_us != 0)
 		return;
-	t->logged_us = worker_now_us(c->worker);
-	client_log_event(c, &e, "%s (incident %s)", str_text(&v->message), t->incident);
+	t->logged_us = worker_now_us(w);
+	snprintf(text, sizeof(text), "db=%s user=%s: %s (incident %s)", t->database, t->user, str_text(&v->message),
+	         t->incident);
+	log_event(w->office->log, &e);
 }
 
 static void note_trouble(struct worker *w, const struct condition *t, const struct verdict *v, const char *address)
@@ -105,12 +111,17 @@ static void note_trouble(struct worker *w, const struct condition *t, const stru
 		error_ring_add(w->errors, &note);
 }
 
+static const struct conf_database *database_of(const struct client *c)
+{
+	return c->login->console ? NULL : config_find_database(c->worker->config, c->login->database, NULL);
+}
+
 /* The client learns that the configuration is wrong; what is wrong is for those who can correct it. `s` NULL: it has
    not come to a server. */
 static void failed(struct client *c, const struct server *s, const struct failure *why)
 {
 	const struct login *l = c->login;
-	const char *database = l->database, *user = "";
+	const char *database = l->database, *user = conf_auth_user(c->worker->config, database_of(c));
 	struct condition *t;
 	struct facts facts;
 	struct verdict v;
@@ -126,8 +137,8 @@ static void failed(struct client *c, const struct server *s, const struct failur
 	facts.auth_query = l->query;
 	verdict_init(&v);
 	explain(why, &facts, &v);
-	t = trouble_of(c->worker, v.class, database, user);
-	log_trouble(c, t, &v);
+	t = trouble_of(c->worker, v.class, database, user == NULL ? "" : user); /* a reload may have taken it away */
+	log_trouble(c->worker, t, &v);
 	note_trouble(c->worker, t, &v, facts.address);
 	c->untold = ++t->n_told > TELLING_LINES;
 	tell(c, SQLSTATE_PROTOCOL, "bouncer config error", t->incident);
@@ -159,12 +170,18 @@ void lookup_tell_outage(struct client *c, const struct outage *outage)
 		     outage->incident);
 }
 
-/* ---- waiting ---- */
-
-static const struct conf_database *database_of(const struct client *c)
+void lookup_time_out(struct client *c, const char *setting, const char *precise)
 {
-	return c->login->console ? NULL : config_find_database(c->worker->config, c->login->database, NULL);
+	client_note(
+	    c, setting, NULL, setting,
+	    c->server == NULL
+	        ? "It waited for its turn to be looked up by auth_query: SHOW WAITS tells who holds auth_user's "
+	          "connections."
+	        : "It waited for the answer to auth_query: pg_stat_activity on the server tells what keeps it.");
+	client_fail_text(c, precise, setting);
 }
+
+/* ---- waiting ---- */
 
 bool lookup_is_due(const struct client *c)
 {
@@ -307,14 +324,23 @@ static bool take_finding(struct client *c, const struct lookup *answer)
 	return l->found != NULL;
 }
 
-static void look_done(struct client *c, struct server *s, bool found)
+/* `clean`: nothing has come behind the answer. */
+static void let_go(struct server *s, bool clean)
+{
+	if (clean)
+		server_settle(s);
+	else
+		server_close(s, "idle server got dirty");
+}
+
+static void look_done(struct client *c, struct server *s, bool found, bool clean)
 {
 	bool enough = !found || take_finding(c, c->login->lookup);
 
 	c->login->looked_up = true;
 	forget(c);
 	part(c, s);
-	server_settle(s);
+	let_go(s, clean);
 	if (!enough)
 		(void)login_no_memory(c);
 	else
@@ -322,9 +348,9 @@ static void look_done(struct client *c, struct server *s, bool found)
 }
 
 /* The answer is complete, and no use. The server may be used on, unless it is in a transaction. */
-static void look_failed(struct client *c, struct server *s)
+static void look_failed(struct client *c, struct server *s, bool clean)
 {
-	bool clean = c->login->lookup->status == 'I';
+	bool idle = c->login->lookup->status == 'I';
 	struct failure why;
 
 	failure_init(&why);
@@ -333,23 +359,23 @@ static void look_failed(struct client *c, struct server *s)
 	part(c, s);
 	failed(c, s, &why);
 	failure_fini(&why);
-	if (clean)
-		server_settle(s);
+	if (idle)
+		let_go(s, clean);
 	else
 		server_close(s, "auth_query failed");
 }
 
-static void answered(struct client *c, struct server *s, enum lookup_result result)
+static void answered(struct client *c, struct server *s, enum lookup_result result, bool clean)
 {
 	switch (result) {
 	case LOOKUP_MORE:
 		break;
 	case LOOKUP_FOUND:
 	case LOOKUP_NOBODY:
-		look_done(c, s, result == LOOKUP_FOUND);
+		look_done(c, s, result == LOOKUP_FOUND, clean);
 		break;
 	case LOOKUP_FAILED:
-		look_failed(c, s);
+		look_failed(c, s, clean);
 		break;
 	case LOOKUP_LOST:
 	case LOOKUP_BROKEN:
@@ -377,12 +403,12 @@ static void readable(struct server *s)
 		return;
 	}
 	result = lookup_take(c->login->lookup, bytes.data, bytes.len, &used);
-	if (used < bytes.len && !stream_hold(s->stream, bytes.data + used, bytes.len - used)) {
+	if (result == LOOKUP_MORE && used < bytes.len && !stream_hold(s->stream, bytes.data + used, bytes.len - used)) {
 		failure_set(&s->worker->why, PHASE_LOOKUP, DOMAIN_POOLER, FAILURE_NO_MEMORY, NULL);
 		server_failed(s);
 		return;
 	}
-	answered(c, s, result);
+	answered(c, s, result, used == bytes.len);
 }
 
 /* The stream's handler while the question is out. */

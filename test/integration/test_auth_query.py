@@ -4,8 +4,8 @@ What goes wrong there is told to strangers as a number only; the log and SHOW ER
 """
 
 import re
+import signal
 import struct
-import threading
 
 import pytest
 
@@ -350,6 +350,10 @@ def test_auth_user_with_a_wrong_password_is_told_as_a_number(asking, cluster, se
 	assert (m.text, m.code) == ("bouncer config error", "28P01") and seconds < 10
 	row, = errors_of(pooler, incident(m))
 	assert row["class"] == "wrong_password" and "asker" in row["text"]
+	pooler.secrets["asker"] = "asker"
+	pooler.write()
+	pooler.console("RELOAD")
+	assert pooler.serves("other")
 
 
 def test_unreachable_server_is_told_as_a_number_after_a_while_and_comes_back(asking, cluster, secrets):
@@ -458,6 +462,8 @@ def test_waiting_for_a_lookup_has_an_end(asking, cluster, setting, text):
 		m = second.ended()[-1]
 		assert m.text == text
 		assert "D" not in m.fields # who holds what is not for strangers
+		row, = [row for row in pooler.console("SHOW ERRORS") if row["class"] == setting]
+		assert ("for its turn" if setting == "query_wait_timeout" else "for the answer to auth_query") in row["hint"]
 
 
 @pytest.mark.parametrize("threads", THREADS)
@@ -474,6 +480,45 @@ def test_client_that_leaves_leaves_nothing_behind(asking, cluster, threads):
 			what="no connection asks for anybody")
 		assert {row["user"] for row in pooler.console("SHOW WAITS")} == set()
 	assert "bouncer config error" not in pooler.log()
+
+
+@pytest.mark.parametrize("threads", THREADS)
+def test_commands_of_the_console_hold_for_lookups(asking, cluster, secrets, threads):
+	secrets(x="x")
+	pooler = asking(auth_type="plain", databases={"app": "HERE user=app"}, secrets={"app": "app"}, threads=threads)
+	pooler.console("PAUSE app")
+	with pooler.wire() as w:
+		w.begin("x", "app")
+		pooler.wait_waiting(1, user="asker")
+		assert 'database "app" is paused' in pooler.console("SHOW WAITS")[0]["why"]
+		pooler.console("RESUME app")
+		w.finish_login("x", "x")
+	pooler.settings["auth_query"] = "SELECT name, secret FROM asked.held($1)"
+	pooler.write()
+	pooler.console("RELOAD")
+	with Lock(cluster), pooler.wire() as w, pooler.wire() as queued:
+		w.begin("x", "app")
+		held(cluster, 1)
+		pooler.console("KILL app")
+		assert w.ended()[-1].text == "database removed"
+		queued.begin("y", "app")
+		pooler.wait_waiting(1, user="asker")
+		pooler.console("KILL app")
+		assert queued.ended()[-1].text == "database removed"
+	pooler.console("RESUME app")
+	assert is_served(pooler, "x", password="x")
+
+
+def test_shutdown_does_not_wait_for_lookups(asking, cluster):
+	pooler = asking(auth_query="SELECT name, secret FROM asked.held($1)", default_pool_size=1)
+	with Lock(cluster), pooler.wire() as w, pooler.wire() as queued:
+		w.begin("x", "app")
+		held(cluster, 1)
+		queued.begin("y", "app")
+		pooler.wait_waiting(1, user="asker")
+		pooler.signal(signal.SIGINT)
+		assert {s.ended()[-1].text for s in (w, queued)} == {"server shutting down"}
+		until(lambda: not pooler.is_alive(), 20, "the process has ended")
 
 
 def test_show_waits_tells_who_holds_the_lookups(asking, cluster):

@@ -337,6 +337,25 @@ static void a_server_that_lies_is_closed(void **state)
 	bench_fini(&b);
 }
 
+static void what_comes_behind_the_answer_closes_the_connection(void **state)
+{
+	struct side *c, *s;
+	struct bench b;
+	struct str out;
+
+	(void)state;
+	bench_init(&b, ASKING);
+	c = begin_first(&b, "zoe", &s);
+	str_init(&out, 4096);
+	put_answer(&out, "zoe", "secret");
+	str_add(&out, "garbage", 7);
+	side_say(&b, s, &out);
+	assert_true(is_asked_for_its_password(c));
+	assert_int_equal(b.w->n_servers, 0);
+	str_fini(&out);
+	bench_fini(&b);
+}
+
 static void a_refused_login_of_auth_user_is_a_number_for_strangers(void **state)
 {
 	struct words words = {"FATAL", "28P01", "password authentication failed for user \"asker\"", NULL, NULL};
@@ -426,6 +445,7 @@ int main(void)
 	    cmocka_unit_test(strangers_are_told_a_number_and_nothing_else),
 	    cmocka_unit_test(a_transaction_left_open_closes_the_connection),
 	    cmocka_unit_test(a_server_that_lies_is_closed),
+	    cmocka_unit_test(what_comes_behind_the_answer_closes_the_connection),
 	    cmocka_unit_test(a_refused_login_of_auth_user_is_a_number_for_strangers),
 	    cmocka_unit_test(databases_that_cannot_be_asked_are_named_to_the_log_only),
 	    cmocka_unit_test(rights_on_the_console_are_those_of_whom_the_answer_names),
