@@ -5,6 +5,8 @@
 #ifndef WORKER_CLIENT_LOGIN_H
 #define WORKER_CLIENT_LOGIN_H
 
+#include <stdbool.h>
+
 #include "base/attr.h"
 #include "worker/client.h"
 
@@ -18,6 +20,8 @@ enum step client_login_wait(struct client *c);
 /* The name it asked for and the user it gave, before it has an entry; "(nodb)" and "(nouser)". */
 const char *client_login_database(const struct client *c);
 const char *client_login_user(const struct client *c);
+/* It is let in to the console: its lines are not those of strangers. */
+bool client_login_is_known(const struct client *c);
 /* The parameters it asked for; NULL: none are known. */
 const struct params *client_login_params(const struct client *c);
 

@@ -1,6 +1,7 @@
 /*
- * How much the log says of clients that have no place in a pool: connects without a word, bad packets, logins that
- * fail. Anybody who reaches the port can cause them, as often as he likes, so they must not fill a disk. Up to
+ * How much the log says of clients that have no place in a pool of their own: connects without a word, bad packets,
+ * lookups by auth_query, logins that fail. Who is let in to the console is no stranger: nobody can hide that in a
+ * crowd. Anybody who reaches the port can cause them, as often as he likes, so they must not fill a disk. Up to
  * STRANGERS_LINES in STRANGERS_WINDOW_US of the whole process they have lines of their own; further ones are counted,
  * and said in one line. On the worker.
  */

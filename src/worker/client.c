@@ -100,6 +100,12 @@ static void address_of(const struct client *c, char *text, size_t size)
 		(void)peer_text(peer, text, size);
 }
 
+/* It has no place in a pool: that of auth_user, where it waits for a lookup, is anybody's. */
+static bool is_stranger(const struct client *c)
+{
+	return (c->entry.seat == NULL || c->entry.seat->pool->lookups) && !client_login_is_known(c);
+}
+
 static void client_vlog(struct client *c, struct log_event *e, const char *fmt, va_list args) PRINTF(3, 0);
 
 static void client_vlog(struct client *c, struct log_event *e, const char *fmt, va_list args)
@@ -120,7 +126,7 @@ static void client_vlog(struct client *c, struct log_event *e, const char *fmt, 
 	e->client = c->waiter.id;
 	vsnprintf(text, sizeof(text), fmt, args);
 	e->text = text;
-	if (c->entry.account == NULL && !strangers_may_log(c->worker, e)) /* a lookup gives it no place, only a seat */
+	if (is_stranger(c) && !strangers_may_log(c->worker, e))
 		return;
 	snprintf(who, sizeof(who), "C-%p: %.*s/%.*s@%s%s%s:%d", (void *)c, LOG_NAME_MAX, e->database, LOG_NAME_MAX,
 	         e->user, v6 ? "[" : "", address, v6 ? "]" : "", e->port);

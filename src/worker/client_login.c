@@ -98,6 +98,11 @@ const char *client_login_user(const struct client *c)
 	return c->login == NULL || c->login->user == NULL ? "(nouser)" : c->login->user;
 }
 
+bool client_login_is_known(const struct client *c)
+{
+	return c->login != NULL && c->login->known;
+}
+
 const struct params *client_login_params(const struct client *c)
 {
 	return c->login == NULL ? NULL : c->login->own;
@@ -493,6 +498,7 @@ enum step login_passed(struct client *c)
 
 	l->unsaid = true;
 	if (l->console) {
+		l->known = true;
 		client_login_say_attempt(c);
 		return to_console(c);
 	}
@@ -639,6 +645,7 @@ static enum step begin_login(struct client *c, const struct startup *s)
 	if (startup_needs_negotiation(s))
 		startup_write_negotiation(s, &l->out);
 	if (l->console && is_own_account(c)) {
+		l->known = true;
 		client_log(c, LEVEL_LOG, "pgbouncer access from unix socket");
 		l->rights = CONSOLE_ADMIN;
 		return to_console(c);

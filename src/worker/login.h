@@ -30,6 +30,7 @@ struct login {
 	bool looked_up;  /* auth_query has been asked, not the user list, */
 	bool user_found; /* and knows the user */
 	bool console;
+	bool known;      /* it is let in there */
 	bool replicates; /* its `replication` has gone to its pool */
 	bool unsaid;     /* its "login attempt" line waits for what becomes of it (telling.h) */
 	enum console_rights rights;

@@ -233,7 +233,8 @@ static enum step enter(struct client *c, const char *database, const char *auth_
 
 	switch (registry_enter_lookups(w->office->registry, w->config, database, auth_user, w->number, &c->entry)) {
 	case ENTERED_NEW_DATABASE:
-		log_write(w->office->log, LEVEL_LOG, "registered new auto-database: %s", database);
+		/* by a stranger: his line, since he can think of many names */
+		client_log(c, LEVEL_LOG, "registered new auto-database: %s", database);
 		return STEP_AGAIN;
 	case ENTERED:
 		return STEP_AGAIN;

@@ -1,4 +1,5 @@
 /* Clients that nobody knows cannot fill the log. */
+#include "lookup_scene.h"
 #include "worker_scene.h"
 
 #include <unistd.h>
@@ -10,13 +11,13 @@ struct scene {
 	char path[40], text[20000];
 };
 
-static struct scene *begin(void)
+static struct scene *begin(const char *globals)
 {
 	struct scene *t = (struct scene *)calloc(1, sizeof(*t));
 	int fd;
 
 	assert_non_null(t);
-	bench_init(&t->b, "auth_type=trust");
+	bench_init(&t->b, globals);
 	snprintf(t->path, sizeof(t->path), "/tmp/pgweir-strangers.XXXXXX");
 	fd = mkstemp(t->path);
 	assert_true(fd >= 0);
@@ -62,7 +63,7 @@ static unsigned share(const struct scene *t)
 
 static void few_lines_are_all_written(void **state)
 {
-	struct scene *t = begin();
+	struct scene *t = begin("auth_type=trust");
 
 	(void)state;
 	assert_int_equal(written(t, (int)share(t)), share(t));
@@ -76,7 +77,7 @@ static void few_lines_are_all_written(void **state)
 
 static void the_rest_is_counted_and_said_when_the_window_is_over(void **state)
 {
-	struct scene *t = begin();
+	struct scene *t = begin("auth_type=trust");
 
 	(void)state;
 	assert_int_equal(written(t, 1000), share(t));
@@ -95,7 +96,7 @@ static void the_rest_is_counted_and_said_when_the_window_is_over(void **state)
 
 static void the_next_window_says_it_first_and_the_end_says_everything(void **state)
 {
-	struct scene *t = begin();
+	struct scene *t = begin("auth_type=trust");
 
 	(void)state;
 	(void)written(t, (int)share(t) + 1);
@@ -108,12 +109,47 @@ static void the_next_window_says_it_first_and_the_end_says_everything(void **sta
 	end(t);
 }
 
+/* Else an administrator's password, once stolen, could be used without a trace: behind a crowd. */
+static void whoever_is_let_in_to_the_console_is_heard_in_any_crowd(void **state)
+{
+	struct scene *t = begin("auth_type=trust\nlog_connections=1");
+
+	(void)state;
+	(void)written(t, 1000);
+	say_startup(&t->b, bench_client(&t->b), "ann", "pgbouncer");
+	assert_non_null(t->b.guest);
+	assert_non_null(strstr(logged(t), "login attempt: db=pgbouncer user=ann"));
+	end(t);
+}
+
+static void lookups_are_made_for_strangers(void **state)
+{
+	struct scene *t = begin(ASKING "log_disconnections=1\n[databases]\n* = host=127.0.0.1");
+	struct side *c = bench_client(&t->b);
+	uint64_t before;
+
+	(void)state;
+	(void)written(t, 1000);
+	before = t->b.w->strangers.n_left_out;
+	/* he can think of many names */
+	say_startup(&t->b, c, "zoe", "anything");
+	assert_int_equal(only_client(&t->b)->state, CLIENT_LOOKUP);
+	assert_int_equal(t->b.w->strangers.n_left_out, before + 1);
+	/* and leave at once */
+	side_close(&t->b, c);
+	assert_int_equal(t->b.w->strangers.n_left_out, before + 2);
+	assert_string_equal(logged(t), "");
+	end(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(few_lines_are_all_written),
 	    cmocka_unit_test(the_rest_is_counted_and_said_when_the_window_is_over),
 	    cmocka_unit_test(the_next_window_says_it_first_and_the_end_says_everything),
+	    cmocka_unit_test(whoever_is_let_in_to_the_console_is_heard_in_any_crowd),
+	    cmocka_unit_test(lookups_are_made_for_strangers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
