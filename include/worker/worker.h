@@ -63,6 +63,7 @@ struct worker {
 	struct waiting_why waiting; /* what waiting_why found last */
 
 	struct lookup_troubles lookup_troubles; /* what auth_query ran into of late */
+	bool finds_md5;                         /* the last secret that it has found was no SCRAM verifier */
 
 	struct told told; /* addresses that were told of an outage a moment ago */
 	struct strangers strangers;

@@ -56,6 +56,19 @@ static bool needs_known_user(enum exchange_method method)
 
 static enum step take_result(struct client *c, enum exchange_result result);
 
+/* With auth_type md5 the secret that auth_query has found rules which way is asked for. Whoever has none, or is nobody,
+   is asked for what others were, or strangers could tell by that who exists. */
+static enum exchange_method method_for_found(struct client *c, enum exchange_method method)
+{
+	enum secret_kind kind = secret_kind(c->login->found);
+
+	if (kind != SECRET_NONE)
+		c->worker->finds_md5 = kind != SECRET_SCRAM;
+	else if (method == EXCHANGE_MD5 && !c->worker->finds_md5)
+		return EXCHANGE_SCRAM;
+	return method;
+}
+
 enum step login_prove(struct client *c)
 {
 	struct worker *w = c->worker;
@@ -70,6 +83,7 @@ enum step login_prove(struct client *c)
 	setup.scram_iterations = (uint32_t)w->config->settings.scram_iterations;
 	if (l->looked_up) {
 		setup.secret = l->found;
+		setup.method = method_for_found(c, setup.method);
 	} else if (listed != NULL) {
 		setup.secret = secrets_find(w, listed);
 		if (setup.secret == NULL)

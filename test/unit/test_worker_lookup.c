@@ -134,6 +134,43 @@ static void whoever_is_not_found_is_asked_and_refused_all_the_same(void **state)
 	}
 }
 
+static uint32_t asked_way(const struct side *c)
+{
+	size_t len;
+	const char *body = side_last(c, 'R', &len);
+
+	return body == NULL || len < 4 ? 0 : (uint32_t)(unsigned char)body[3];
+}
+
+/* With md5 the secret rules which way it is. */
+static void way_that_is_asked_for_does_not_tell_who_exists(void **state)
+{
+	static const char verifier[] = "SCRAM-SHA-256$4096:MDEyMzQ1Njc4OWFiY2RlZg==$"
+	                               "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=:"
+	                               "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+	static const struct {
+		const char *name, *secret;
+		uint32_t way;
+	} steps[] = {{NULL, NULL, AUTH_SASL},
+	             {"zoe", "plain", AUTH_MD5},
+	             {NULL, NULL, AUTH_MD5},
+	             {"zoe", verifier, AUTH_SASL},
+	             {"zoe", NULL, AUTH_SASL}};
+	struct side *s = NULL;
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, ASKING "auth_type=md5");
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		struct side *c = i == 0 ? begin_first(&b, "zoe", &s) : begin(&b, "zoe");
+
+		say_found(&b, s, steps[i].name, steps[i].secret);
+		assert_int_equal(asked_way(c), steps[i].way);
+		side_close(&b, c);
+	}
+	bench_fini(&b);
+}
+
 static void whom_the_answer_names_is_who_it_is(void **state)
 {
 	struct side *c, *s;
@@ -435,6 +472,7 @@ int main(void)
 	    cmocka_unit_test(whoever_is_not_listed_is_looked_up_and_logs_in_with_what_was_found),
 	    cmocka_unit_test(whoever_is_listed_is_not_looked_up),
 	    cmocka_unit_test(whoever_is_not_found_is_asked_and_refused_all_the_same),
+	    cmocka_unit_test(way_that_is_asked_for_does_not_tell_who_exists),
 	    cmocka_unit_test(whom_the_answer_names_is_who_it_is),
 	    cmocka_unit_test(one_server_answers_for_all_in_their_order),
 	    cmocka_unit_test(a_client_that_leaves_in_the_queue_leaves_nothing),
