@@ -46,7 +46,7 @@ struct tls {
 	unsigned reads_left;            /* from the socket, in this call */
 	size_t n_sent;                  /* bytes that the socket has taken in this call */
 	bool ended;                     /* the socket's end has been read */
-	bool more;                      /* the last read left decrypted or undecrypted bytes behind */
+	bool more;                      /* the last read left decrypted or undecrypted bytes behind, or the end */
 	bool read_failed, write_failed; /* that direction is over */
 };
 
@@ -280,6 +280,12 @@ static enum read_result read_stopped(struct stream *s, int result, struct failur
 	return READ_FAILED;
 }
 
+/* A goodbye came behind what has been read: nothing else need come from the socket to tell of it. */
+static bool said_goodbye(const struct tls *t)
+{
+	return (SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN) != 0;
+}
+
 /* As many records as are there after one read of the socket, or without one, if some are inside. */
 static enum read_result tls_read(struct stream *s, char *buf, size_t size, size_t *got, struct failure *why)
 {
@@ -297,7 +303,7 @@ static enum read_result tls_read(struct stream *s, char *buf, size_t size, size_
 		if (result == 1)
 			total += n;
 	} while (result == 1 && total < size && SSL_has_pending(t->ssl) == 1);
-	t->more = total == size && SSL_has_pending(t->ssl) == 1;
+	t->more = result == 1 ? total == size && SSL_has_pending(t->ssl) == 1 : total > 0 && said_goodbye(t);
 	if (t->more)
 		loop_again(s->loop, &t->again);
 	if (total == 0)

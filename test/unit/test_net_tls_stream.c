@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <openssl/ssl.h>
 
 #include "base/mem.h"
 #include "net/stream.h"
@@ -521,6 +522,147 @@ static void goodbye_is_said_to_those_who_are_still_there(void **state)
 #endif
 }
 
+/* ---- a peer that does what we do not ---- */
+
+/* The library itself, on memory. */
+struct peer_ssl {
+	SSL_CTX *context;
+	SSL *ssl;
+	BIO *in, *out;
+	size_t sent; /* of the pattern */
+};
+
+static void peer_begin(struct peer_ssl *p, bool is_server, int version)
+{
+	memset(p, 0, sizeof(*p));
+	p->context = SSL_CTX_new(is_server ? TLS_server_method() : TLS_client_method());
+	assert_non_null(p->context);
+	assert_int_equal(SSL_CTX_set_min_proto_version(p->context, version), 1);
+	assert_int_equal(SSL_CTX_set_max_proto_version(p->context, version), 1);
+	if (is_server) {
+		assert_int_equal(SSL_CTX_use_certificate_file(p->context, tls_cert, SSL_FILETYPE_PEM), 1);
+		assert_int_equal(SSL_CTX_use_PrivateKey_file(p->context, tls_key, SSL_FILETYPE_PEM), 1);
+	}
+	p->ssl = SSL_new(p->context);
+	p->in = BIO_new(BIO_s_mem());
+	p->out = BIO_new(BIO_s_mem());
+	SSL_set_bio(p->ssl, p->in, p->out);
+	if (is_server)
+		SSL_set_accept_state(p->ssl);
+	else
+		SSL_set_connect_state(p->ssl);
+}
+
+static void peer_end(struct peer_ssl *p)
+{
+	SSL_free(p->ssl);
+	SSL_CTX_free(p->context);
+}
+
+/* What the other side has sent. */
+static void peer_hears(struct peer_ssl *p, int fd)
+{
+	char bytes[8192];
+	ssize_t n;
+
+	while ((n = read(fd, bytes, sizeof(bytes))) > 0)
+		assert_int_equal(BIO_write(p->in, bytes, (int)n), n);
+	(void)SSL_read(p->ssl, bytes, sizeof(bytes));
+}
+
+/* Everything that it has to say, in pieces of at most `most` bytes; then nothing more comes. */
+static void peer_says(struct peer_ssl *p, int fd, size_t most)
+{
+	char bytes[70000];
+	int n;
+
+	while ((n = BIO_read(p->out, bytes, (int)(most < sizeof(bytes) ? most : sizeof(bytes)))) > 0) {
+		assert_int_equal(write(fd, bytes, (size_t)n), n);
+		run_turns(loop, 3);
+	}
+	run_turns(loop, 8);
+}
+
+static void peer_puts(struct peer_ssl *p, size_t len)
+{
+	char bytes[20000];
+
+	for (size_t i = 0; i < len; i++)
+		bytes[i] = pattern_at(p->sent + i);
+	assert_int_equal(SSL_write(p->ssl, bytes, (int)len), len);
+	p->sent += len;
+}
+
+/* A record, or what the library says for itself. */
+static void peer_does(struct peer_ssl *p, unsigned what)
+{
+	static const size_t lengths[] = {1, 5, 64, 1000, 16384, 16383};
+
+	if (what % 8 < 6)
+		peer_puts(p, lengths[what % 8]);
+	else if (SSL_version(p->ssl) == TLS1_3_VERSION &&
+	         SSL_key_update(p->ssl, what % 8 == 6 ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED) == 1)
+		assert_int_equal(SSL_do_handshake(p->ssl), 1);
+}
+
+/* Many records in one piece, new keys between them, any size of reads: whatever came is read, without more coming. */
+static void nothing_stays_inside_whatever_the_peer_sends(void **state)
+{
+	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+	static const size_t reads[] = {LOOP_BUFFER_BYTES, 1, 5, 64, 16384, 16385};
+	static const size_t pieces[] = {70000, 1, 5, 21, 4096, 16384 + 22};
+	unsigned chance = 1;
+
+	(void)state;
+	for (unsigned i = 0; i < 120; i++) {
+		bool is_server = i % 2 == 1;
+		struct peer_ssl p;
+		struct end e;
+		int fd[2];
+
+		peer_begin(&p, is_server, versions[i / 2 % 2]);
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+		adopt(&e, fd[0]);
+		e.fd = fd[1];
+		assert_true(stream_start_tls(e.stream, is_server ? for_servers : for_clients, "localhost", NULL));
+		for (int turns = 0; turns < 20 && !(e.secured && SSL_is_init_finished(p.ssl)); turns++) {
+			peer_hears(&p, fd[1]);
+			(void)SSL_do_handshake(p.ssl);
+			peer_says(&p, fd[1], SIZE_MAX);
+		}
+		assert_true(e.secured);
+		for (int round = 0; round < 8; round++) {
+			size_t least, piece;
+
+			chance = chance * 1103515245 + 12345;
+			e.max = reads[(chance >> 8) % 6];
+			piece = pieces[(chance >> 16) % 6];
+			least = piece < 64 || e.max < 64 ? 0 : 4;
+			for (unsigned n = 1 + (chance >> 20) % 6; n > 0; n--) {
+				unsigned what = (chance >> (n + 3)) % 8;
+
+				peer_does(&p, least == 0 && (what == 4 || what == 5) ? 2 : what);
+			}
+			peer_says(&p, fd[1], piece);
+			for (int turns = 0; turns < 2000 && e.n_got < p.sent; turns++)
+				run_turns(loop, 50);
+			peer_hears(&p, fd[1]);
+			assert_false(e.broken);
+			assert_true(e.good);
+			assert_int_equal(e.n_got, p.sent);
+		}
+		/* a last word and the goodbye in one piece; the peer then waits for ours */
+		e.max = LOOP_BUFFER_BYTES;
+		peer_puts(&p, 10);
+		(void)SSL_shutdown(p.ssl);
+		peer_says(&p, fd[1], SIZE_MAX);
+		assert_int_equal(e.n_got, p.sent);
+		assert_true(e.ended);
+		leave(&e);
+		peer_end(&p);
+	}
+}
+
 static void unencrypted_bytes_beside_the_request_are_refused(void **state)
 {
 	struct end server, client;
@@ -754,6 +896,7 @@ int main(void)
 	    cmocka_unit_test(both_ends_say_what_they_speak),
 	    cmocka_unit_test(a_goodbye_and_an_end_without_one_are_ends),
 	    cmocka_unit_test(goodbye_is_said_to_those_who_are_still_there),
+	    cmocka_unit_test(nothing_stays_inside_whatever_the_peer_sends),
 	    cmocka_unit_test(unencrypted_bytes_beside_the_request_are_refused),
 	    cmocka_unit_test(whatever_a_peer_says_instead_is_a_failure),
 	    cmocka_unit_test(certificates_are_compared_with_host_and_authorities),
