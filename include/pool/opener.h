@@ -85,6 +85,9 @@ struct opener {
 	struct letters to_resolve; /* permits, by their letters, that need their names resolved: main takes them */
 	uint64_t random;           /* state of the jitter */
 	uint64_t wall_offset_us;   /* wall clock minus steady clock */
+	/* lines about databases that only strangers have named, in their window of time (outages.c) */
+	uint64_t named_since_us, n_named_left_out;
+	unsigned n_named;
 	bool in_container;
 	bool draining;          /* a shutdown waits for servers: nothing is opened */
 	char account_name[64];  /* the system account that we run as */

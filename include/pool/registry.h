@@ -24,6 +24,7 @@ struct database {
 	struct list on_all; /* registry->databases, in order of creation */
 	char *name;         /* immutable */
 	bool is_auto;       /* made from the template */
+	bool entered;       /* a client has been let in; before that only strangers may have named it */
 	bool disabled, paused, removed;
 	bool killing; /* KILL is under way: its pools are closed */
 	uint32_t n_clients;
@@ -63,7 +64,7 @@ struct entry {
 
 enum entering {
 	ENTERED,
-	ENTERED_NEW_DATABASE, /* likewise, and the database has just been made from the template */
+	ENTERED_NEW_DATABASE, /* likewise, as the first in a database that was made from the template */
 	ENTER_NO_DATABASE,
 	ENTER_DISABLED,
 	ENTER_DATABASE_FULL, /* max_db_client_connections */
@@ -102,6 +103,9 @@ void registry_each_pool(struct registry *r, const char *database, pool_each *eac
 struct database *registry_database(struct registry *r, const struct config *c, const char *name);
 struct database *registry_find_database(struct registry *r, const char *name);
 struct account *registry_account(struct registry *r, const char *name);
+
+/* Made from the template, and no client has been let in: perhaps only strangers have named it. Any thread. */
+bool registry_only_named(struct registry *r, const char *database);
 
 /* How long things must have been unused before they are swept; microseconds. */
 struct sweep_times {

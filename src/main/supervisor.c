@@ -127,8 +127,8 @@ static void free_swept(struct supervisor *s, struct list *pools, struct list *da
 	while ((node = list_take_first(databases)) != NULL) {
 		struct database *d = container_of(node, struct database, on_all);
 
-		/* a removed one was told when it was removed */
-		if (!d->removed)
+		/* a removed one was told when it was removed, one that only strangers have named never */
+		if (!d->removed && d->entered)
 			log_write(s->log, LEVEL_LOG,
 			          "dropping database '%s' as it does not exist anymore or inactive auto-database",
 			          d->name);

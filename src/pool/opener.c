@@ -698,7 +698,7 @@ void opener_news(struct opener *o, struct permit *permit, uint64_t now_us, struc
 uint64_t opener_next_us(const struct opener *o)
 {
 	struct list *node;
-	uint64_t next = UINT64_MAX;
+	uint64_t next = outages_left_out_us(o);
 
 	list_each (node, &o->sleeping)
 		if (part_of_sleeper(node)->wake_us < next)
@@ -722,6 +722,8 @@ void opener_tick(struct opener *o, uint64_t now_us, struct letters *out)
 {
 	struct list *node, *after, due;
 
+	if (outages_left_out_us(o) <= now_us)
+		outages_say_left_out(o, now_us);
 	list_init(&due);
 	list_each_safe (node, after, &o->sleeping)
 		if (part_of_sleeper(node)->wake_us <= now_us)

@@ -72,6 +72,10 @@ void outages_attempt_failed(struct opener *o, struct opener_pool *op, struct per
 /* A server has logged in; earlier targets of the same attempt may have failed. */
 void outages_attempt_succeeded(struct opener *o, struct opener_pool *op, struct permit *permit, uint64_t now_us,
                                struct letters *out);
+/* Says how many lines about databases that strangers have named were left out, if their time is over. When it will be
+   (UINT64_MAX: none were). */
+void outages_say_left_out(struct opener *o, uint64_t now_us);
+uint64_t outages_left_out_us(const struct opener *o);
 /* An attempt of this pool is silent: after server_down_wait it counts as timed out for telling. */
 void outages_tell_of_silence(struct opener *o, struct opener_pool *op, const struct pool_need *need, uint64_t now_us,
                              struct letters *out);

@@ -21,6 +21,8 @@
 #define HELD_RETRY_US (500 * US_PER_MS) /* while clients are held: a short restart shall cost them no error */
 #define SLOW_FAILURE_US US_PER_S        /* a target that takes this long to fail is tried rarely if there are others */
 #define LOG_AGAIN_US (60 * US_PER_S)
+#define NAMED_LINES 10u /* about databases that strangers have named, in */
+#define NAMED_WINDOW_US (5 * US_PER_S)
 
 /* What the targets of an attempt answered. */
 struct answers_of {
@@ -188,6 +190,39 @@ static void name_condition(struct condition *c, const struct opener_pool *op, co
 	         t->address == NULL ? "" : address_text(t->address, address, sizeof(address)));
 }
 
+uint64_t outages_left_out_us(const struct opener *o)
+{
+	return o->n_named_left_out == 0 ? UINT64_MAX : o->named_since_us + NAMED_WINDOW_US;
+}
+
+void outages_say_left_out(struct opener *o, uint64_t now_us)
+{
+	if (o->n_named_left_out > 0)
+		log_write(
+		    o->log, LEVEL_LOG,
+		    "left out %llu more failed server logins for databases that clients without a pool have named "
+		    "in %llu s",
+		    (unsigned long long)o->n_named_left_out,
+		    (unsigned long long)((now_us - o->named_since_us + US_PER_S / 2) / US_PER_S));
+	o->n_named_left_out = 0;
+}
+
+/* Where there is a template, auth_query is tried in each database that a stranger can think of. */
+static bool is_worth_saying(struct opener *o, const struct opener_pool *op, uint64_t now_us)
+{
+	if (!op->pool->lookups || !registry_only_named(o->registry, op->pool->database))
+		return true;
+	if (o->named_since_us == 0 || now_us >= o->named_since_us + NAMED_WINDOW_US) {
+		outages_say_left_out(o, now_us);
+		o->named_since_us = now_us;
+		o->n_named = 0;
+	}
+	if (o->n_named++ < NAMED_LINES)
+		return true;
+	o->n_named_left_out++;
+	return false;
+}
+
 /* Each attempt that failed: the log speaks of it at the start, when it turns into another condition, and once a minute.
    `b`: the address whose condition it is; NULL: the pool's own. */
 static void log_condition(struct opener *o, struct opener_pool *op, struct backend *b, const struct verdict *v,
@@ -201,6 +236,8 @@ static void log_condition(struct opener *o, struct opener_pool *op, struct backe
 	if (c->logged_us != 0)
 		note(o, c, same ? v : NULL, n_told, now_us); /* they were told what it was until now */
 	if (same && now_us < c->logged_us + LOG_AGAIN_US)
+		return;
+	if (!is_worth_saying(o, op, now_us))
 		return;
 	if (same) {
 		log_lasts(o, op, c, v, t);

@@ -276,7 +276,6 @@ static enum entering enter_locked(struct registry *r, const struct config *c, co
 		return ENTER_NO_DATABASE;
 	if (r->shutting_down)
 		return ENTER_SHUTTING_DOWN;
-	is_new = d == NULL && is_template;
 	if (d == NULL)
 		d = make_database_locked(r, database, is_template);
 	a = account_locked(r, user);
@@ -293,6 +292,8 @@ static enum entering enter_locked(struct registry *r, const struct config *c, co
 		p = replication_pool_locked(r, c, conf, d, p, worker, replication);
 	if (p == NULL)
 		return ENTER_NO_MEMORY;
+	is_new = d->is_auto && !d->entered;
+	d->entered = true;
 	d->n_clients++;
 	a->n_clients++;
 	entry->database = d;
@@ -329,7 +330,7 @@ enum entering registry_enter_replication(struct registry *r, const struct config
 static enum entering enter_lookups_locked(struct registry *r, const struct config *c, const char *database,
                                           const char *auth_user, uint16_t worker, struct entry *entry) REQUIRES(r->lock)
 {
-	bool is_template = false, is_new;
+	bool is_template = false;
 	const struct conf_database *conf = config_find_database(c, database, &is_template);
 	struct database *d = find_database_locked(r, database);
 	struct pool *p;
@@ -338,7 +339,6 @@ static enum entering enter_lookups_locked(struct registry *r, const struct confi
 		return ENTER_NO_DATABASE;
 	if (r->shutting_down)
 		return ENTER_SHUTTING_DOWN;
-	is_new = d == NULL && is_template;
 	if (d == NULL)
 		d = make_database_locked(r, database, is_template);
 	if (d == NULL)
@@ -349,7 +349,7 @@ static enum entering enter_lookups_locked(struct registry *r, const struct confi
 	if (p == NULL)
 		return ENTER_NO_MEMORY;
 	entry->seat = pool_seat_at(p, worker);
-	return is_new ? ENTERED_NEW_DATABASE : ENTERED;
+	return ENTERED;
 }
 
 enum entering registry_enter_lookups(struct registry *r, const struct config *c, const char *database,
@@ -471,10 +471,23 @@ static bool may_go_locked(const struct database *d)
 	       (d->removed || (d->is_auto && !d->paused && !d->disabled));
 }
 
+bool registry_only_named(struct registry *r, const char *database)
+{
+	const struct database *d;
+	bool only_named;
+
+	lock_take(&r->lock);
+	d = find_database_locked(r, database);
+	only_named = d != NULL && d->is_auto && !d->entered;
+	lock_drop(&r->lock);
+	return only_named;
+}
+
 /* How long this database must have been unused. */
 static uint64_t rest_of_locked(const struct database *d, const struct sweep_times *times)
 {
-	return d->removed || times->auto_database_us < SWEEP_AT_LEAST_US ? SWEEP_AT_LEAST_US : times->auto_database_us;
+	return d->removed || !d->entered || times->auto_database_us < SWEEP_AT_LEAST_US ? SWEEP_AT_LEAST_US
+	                                                                                : times->auto_database_us;
 }
 
 /* How long its pools must have been unused; 0: they stay. */

@@ -232,11 +232,8 @@ static enum step enter(struct client *c, const char *database, const char *auth_
 	char text[160];
 
 	switch (registry_enter_lookups(w->office->registry, w->config, database, auth_user, w->number, &c->entry)) {
-	case ENTERED_NEW_DATABASE:
-		/* by a stranger: his line, since he can think of many names */
-		client_log(c, LEVEL_LOG, "registered new auto-database: %s", database);
-		return STEP_AGAIN;
 	case ENTERED:
+	case ENTERED_NEW_DATABASE: /* never: that is said of whoever has proven who he is */
 		return STEP_AGAIN;
 	case ENTER_NO_DATABASE:
 		return no_database(c, "authentication database \"%.100s\" is not configured", database);

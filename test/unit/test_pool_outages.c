@@ -711,6 +711,59 @@ static void the_log_has_beginning_each_minute_and_end_with_numbers(void **state)
 	end(t);
 }
 
+/* A stranger names a database; the connection that is to ask for him fails. */
+static void is_named(struct bench *t, struct side *s, const char *database)
+{
+	struct place *pl;
+
+	assert_int_equal(registry_enter_lookups(t->registry, t->config, database, "asker", 0, &s->entry[0]), ENTERED);
+	s->n_clients++;
+	joins(t, s);
+	assert_int_equal(bench_borrow(s->entry[0].seat, &s->w[0], t->now_us, &pl, &t->out), BORROW_WAITS);
+	run_main(t, s);
+	fails(t, s, 0, "3D000");
+}
+
+static unsigned count_of(const char *text, const char *word)
+{
+	unsigned n = 0;
+
+	while ((text = strstr(text, word)) != NULL) {
+		text++;
+		n++;
+	}
+	return n;
+}
+
+static void databases_that_strangers_think_of_do_not_fill_log_and_table(void **state)
+{
+	struct bench *t = begin("* = host=127.0.0.1\napp = host=127.0.0.1", "");
+	static char text[65536];
+	struct side s[16], known = {0};
+	char path[32], name[32];
+
+	(void)state;
+	memset(s, 0, sizeof(s));
+	log_begins(t, path);
+	for (int i = 0; i < 15; i++) {
+		snprintf(name, sizeof(name), "name_%d", i);
+		is_named(t, &s[i], name);
+	}
+	assert_int_equal(error_ring_count(t->opener->errors), 10);
+	/* those that are configured are spoken of all the same */
+	is_named(t, &known, "app");
+	assert_int_equal(error_ring_count(t->opener->errors), 11);
+	t->now_us += 5 * US_PER_S;
+	assert_true(opener_next_us(t->opener) <= t->now_us);
+	opener_tick(t->opener, t->now_us, &t->out);
+	log_ends(path, text, sizeof(text));
+	assert_int_equal(count_of(text, "server login failed: db=name_"), 10);
+	assert_int_equal(count_of(text, "server login failed: db=app"), 1);
+	assert_int_equal(count_of(text, "left out 5 more failed server logins"), 1);
+	resolve(t, true);
+	end(t);
+}
+
 static void a_new_secret_is_tried_at_once(void **state)
 {
 	struct bench *t = begin("app = host=127.0.0.1", "server_login_retry=600");
@@ -769,6 +822,7 @@ int main(void)
 	    cmocka_unit_test(an_outage_that_turns_into_another_is_a_second_row_of_one_incident),
 	    cmocka_unit_test(the_log_has_beginning_each_minute_and_end_with_numbers),
 	    cmocka_unit_test(a_secret_corrected_by_reload_is_tried_at_once),
+	    cmocka_unit_test(databases_that_strangers_think_of_do_not_fill_log_and_table),
 	    cmocka_unit_test(a_new_secret_is_tried_at_once),
 	};
 

@@ -521,13 +521,31 @@ static void who_cannot_be_looked_up_is_told_why(void **state)
 	end(t);
 }
 
+static void first_client_that_is_let_in_makes_a_database_known(void **state)
+{
+	struct bench *t = begin(1, "* = host=h", "");
+	unsigned n_databases;
+
+	(void)state;
+	assert_int_equal(look_up(t, 0, "any", "asker", 0), ENTERED);
+	assert_int_equal(enter(t, 1, "any", "ann"), ENTERED_NEW_DATABASE);
+	assert_int_equal(enter(t, 2, "any", "ann"), ENTERED);
+	for (int i = 0; i < 3; i++)
+		registry_leave(t->r, &t->entry[i], NOW);
+	(void)sweep(t, NOW + 2 * US_PER_S, &n_databases);
+	(void)sweep(t, NOW + 30 * US_PER_S, &n_databases);
+	assert_int_equal(n_databases, 0);
+	assert_non_null(registry_find_database(t->r, "any"));
+	end(t);
+}
+
 static void what_strangers_have_made_by_lookups_is_swept_soon(void **state)
 {
 	struct bench *t = begin(1, "* = host=h\napp = host=h", "");
 	unsigned n_databases;
 
 	(void)state;
-	assert_int_equal(look_up(t, 0, "any", "asker", 0), ENTERED_NEW_DATABASE);
+	assert_int_equal(look_up(t, 0, "any", "asker", 0), ENTERED);
 	assert_int_equal(look_up(t, 1, "app", "asker", 0), ENTERED);
 	assert_int_equal(sweep(t, NOW + US_PER_S, &n_databases), 0);
 	registry_leave(t->r, &t->entry[0], NOW);
@@ -563,6 +581,7 @@ int main(void)
 	    cmocka_unit_test(a_refused_replication_connection_leaves_nothing),
 	    cmocka_unit_test(its_pool_is_closed_for_good_and_swept_and_what_it_counted_stays),
 	    cmocka_unit_test(lookups_have_a_pool_of_their_own_with_a_seat_on_each_worker),
+	    cmocka_unit_test(first_client_that_is_let_in_makes_a_database_known),
 	    cmocka_unit_test(who_cannot_be_looked_up_is_told_why),
 	    cmocka_unit_test(what_strangers_have_made_by_lookups_is_swept_soon),
 	};
