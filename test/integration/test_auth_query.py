@@ -664,9 +664,13 @@ def test_same_people_get_in_as_with_pgbouncer(asking, cluster, folder, secrets, 
 		return {(user, password, database): is_served(pooler, user, database, password)
 			for user, password in SAME for database in ("app", "second")}
 
+	# the password that app sends serves at the server, too; PgBouncer has the verifier only, which answers none
+	more = dict.fromkeys([("app", "app", "app")] if auth_type == "plain" else [])
 	try:
 		theirs.start()
-		assert outcomes(ours) == outcomes(theirs)
+		expected = outcomes(theirs)
+		assert not any(expected[who] for who in more)
+		assert outcomes(ours) == {**expected, **dict.fromkeys(more, True)}
 	finally:
 		theirs.stop()
 		theirs.discard()
