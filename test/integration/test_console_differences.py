@@ -203,6 +203,8 @@ TIMES = r"\w+_(timeout|delay|ttl|period|lifetime|retry)"
 SETTINGS = {
 	r"\w+ '(-1|99999999999|2147483648|4294967295|-2147483649)' \| -?\d+ \| refused":
 		"numbers below 0, or beyond 32 bits, which PgBouncer turns into others",
+	r"auth_ldap_options '.+' \| .* \| refused":
+		"what is no LDAP option is refused when it is set",
 	rf"({BOOLEANS}) '(007|0x10|2147483647)' \| \d+ \| refused": "0 and 1 are the booleans",
 	r"(scram_iterations|stats_period) '0' \| 0 \| refused": "a number of iterations, of peers, of seconds that there cannot be",
 	r"peer_id '2147483647' \| 2147483647 \| refused": "a number of iterations, of peers, of seconds that there cannot be",

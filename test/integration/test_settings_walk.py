@@ -14,7 +14,7 @@ from wire import ServerError, Wire, query, types
 pytestmark = pytest.mark.pgweir
 
 ROW = re.compile(r'^SETTING\((\w+),\s*(\w+),\s*(NULL|"[^"]*"|\w+),\s*(\w+),\s*(\w+),\s*(RELOAD|RESTART),\s*(NULL|"[^"]*"|\w+)', re.M)
-KEY = re.compile(r'\{"(\w+)", KEY_(\w+),\s+(DB|USER|PEER)\(')
+KEY = re.compile(r"^(DATABASE|USER|PEER)_KEY\((\w+),\s*(\w+),", re.M)
 CONSTANTS = {"MOST": 2**31 - 1, "MOST_SECONDS": 10**12}
 
 # Settings that this test cannot walk through one console session: where the next RELOAD reads, and what would end the session
@@ -175,14 +175,15 @@ def test_an_unknown_setting_is_refused_with_the_nearest(pooler, console, name, n
 
 # Keys of entries
 
-SECTIONS = {"DB": ("databases", "walked", "host=127.0.0.1 "), "USER": ("users", "walked", ""), "PEER": ("peers", "9", "host=127.0.0.1 ")}
+SECTIONS = {"DATABASE": ("databases", "walked", "host=127.0.0.1 "), "USER": ("users", "walked", ""), "PEER": ("peers", "9", "host=127.0.0.1 ")}
 COUNTS = {"COUNT", "TIMEOUT"}
 GARBAGE = ("garbage", "1.5", "5s", "0x10", "1e3", "99999999999999999999", "2147483648", "''", "--1")
 
 
 def keys():
-	found = KEY.findall(source("src", "conf", "entry.c"))
-	assert len(found) == len(re.findall(r'\{"\w+",\s+KEY_', source("src", "conf", "entry.c"))) > 40
+	text = source("include", "conf", "entry_keys.def")
+	found = KEY.findall(text)
+	assert len(found) == len(re.findall(r"^\w+_KEY\(", text, re.M)) > 40
 	return found
 
 
@@ -199,7 +200,7 @@ def values_of(kind):
 
 def test_keys_of_entries_take_what_their_kind_says(pooler, console):
 	wrong = []
-	for name, kind, table in keys():
+	for table, name, kind in keys():
 		section, entry, base = SECTIONS[table]
 		good, bad = values_of(kind)
 		if "_tls" in name or name == "user":
@@ -270,6 +271,7 @@ def test_every_command_for_the_account_of_the_process(pooler):
 @pytest.mark.root
 def test_another_account_is_nobody_special(start_pooler):
 	pooler = start_pooler(auth_type="scram-sha-256")
+	pooler.wait_log("process up") # TCP comes before the Unix socket
 	with Wire(pooler.port, pooler.folder) as w, pytest.raises(ServerError) as caught:
 		w.login("pgbouncer", "pgbouncer", "x")
 	assert caught.value.message.text == "not allowed"
