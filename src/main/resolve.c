@@ -230,7 +230,10 @@ static void name_answered(struct dns_query *q, const struct dns_answer *answer, 
 {
 	struct resolving_host *h = container_of(q, struct resolving_host, query);
 	struct resolving *r = h->of;
+	const char *host = r->permit->settings->database->hosts[h - r->host];
 
+	log_write(r->s->log, LEVEL_DEBUG, "host \"%.400s\": %d addresses%s%s", host, answer == NULL ? 0 : answer->n,
+	          answer == NULL ? ": " : "", answer == NULL ? why->text : "");
 	if (answer != NULL)
 		take_answer(h, answer);
 	else if (!failure_is_set(&r->permit->failure))

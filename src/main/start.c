@@ -28,8 +28,10 @@ struct config *start_load(const struct options *o, struct log *log)
 
 	memset(&why, 0, sizeof(why));
 	c = is_url ? config_from_url(o->source, &why) : config_load(o->source, NULL, conf_read_file, NULL, &why);
-	if (c != NULL)
+	if (c != NULL) {
+		log_write(log, LEVEL_DEBUG, "configuration read: %s", is_url ? "a URL" : o->source);
 		return c;
+	}
 	log_write(log, LEVEL_ERROR, "%s%s%s", why.text, why.hint[0] == '\0' ? "" : "\nHINT: ", why.hint);
 	log_write(log, LEVEL_FATAL, is_url ? "cannot use the URL" : "cannot load config file");
 	return NULL;

@@ -304,6 +304,19 @@ static void put_in_order(struct permit *permit, uint64_t now_us)
 	}
 }
 
+static void log_attempt(struct opener *o, const struct opener_pool *op, const struct permit *permit)
+{
+	const struct target *t = &permit->target[0];
+	char address[96];
+
+	if (log_wants(o->log, LEVEL_DEBUG))
+		log_write(o->log, LEVEL_DEBUG,
+		          "opening a server: db=%.400s user=%.400s at \"%.400s\" (%s), port %u (1 of %u)",
+		          op->pool->database, op->pool->user, t->host,
+		          address_text(&t->address, address, sizeof(address)), address_port(&t->address),
+		          permit->n_targets);
+}
+
 void opener_resolved(struct opener *o, struct permit *permit, uint64_t now_us, struct letters *out)
 {
 	struct opener_pool *op = permit->pool->opener;
@@ -328,6 +341,7 @@ void opener_resolved(struct opener *o, struct permit *permit, uint64_t now_us, s
 	for (uint32_t i = 0; i < permit->n_targets; i++)
 		if (permit->target[i].backend != NULL)
 			permit->target[i].backend->total_attempts++;
+	log_attempt(o, op, permit);
 	permit->letter.kind = LETTER_OPEN;
 	permit->letter.to = permit->seat->worker;
 	letters_add(out, &permit->letter);

@@ -235,8 +235,11 @@ static void log_condition(struct opener *o, struct opener_pool *op, struct backe
 	c->n_told += n_told;
 	if (c->logged_us != 0)
 		note(o, c, same ? v : NULL, n_told, now_us); /* they were told what it was until now */
-	if (same && now_us < c->logged_us + LOG_AGAIN_US)
+	if (same && now_us < c->logged_us + LOG_AGAIN_US) {
+		log_write(o->log, LEVEL_DEBUG, "server login failed again: db=%.400s user=%.400s: %.4000s",
+		          op->pool->database, op->pool->user, str_text(&v->message));
 		return;
+	}
 	if (!is_worth_saying(o, op, now_us))
 		return;
 	if (same) {

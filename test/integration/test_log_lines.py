@@ -432,3 +432,20 @@ def test_log_file_that_cannot_be_opened_anew_stays(pair):
 	lone.console().close()
 	lone.signal(signal.SIGQUIT)
 	assert lone.ended() == 0
+
+
+def test_verbose_says_how_each_attempt_goes(start_pooler):
+	pooler = start_pooler(verbose=1, server_down_wait=1, databases={"app": "HERE", "named": "host=localhost port=1"})
+	vanishes(pooler)
+	pooler.wait_log(rf'DEBUG opening a server: db=app user=app at "127\.0\.0\.1" \(127\.0\.0\.1\), port {pooler.cluster.port} \(1 of 1\)')
+	with pytest.raises(ServerError):
+		pooler.login("app", "named")
+	pooler.wait_log(r'DEBUG host "localhost": [12] addresses')
+	pooler.wait_log(r"DEBUG server login failed again: db=named user=app: .*refused")
+	pooler.settings["verbose"] = 0
+	pooler.write()
+	pooler.console("RELOAD")
+	before = pooler.log().count("DEBUG ")
+	vanishes(pooler)
+	pooler.console("RECONNECT")
+	assert pooler.serves() and pooler.log().count("DEBUG ") == before

@@ -190,6 +190,9 @@ static void set_up(struct world *w, const char *const *hosts)
 	w->blocks = mem_blocks;
 	w->s.loop = loop_new();
 	assert_non_null(w->s.loop);
+	w->s.log = log_new();
+	assert_non_null(w->s.log);
+	log_set_stderr(w->s.log, false);
 	list_init(&w->s.resolving);
 	letters_init(&w->s.out);
 	failure_init(&w->permit.failure);
@@ -218,6 +221,7 @@ static void tear_down(struct world *w)
 	failure_fini(&w->permit.failure);
 	assert_true(list_is_empty(&w->s.resolving));
 	free(w->pool);
+	log_free(w->s.log);
 	loop_free(w->s.loop);
 	assert_int_equal(mem_blocks, w->blocks);
 }
@@ -473,13 +477,10 @@ static void a_pool_lets_its_servers_go_when_one_of_its_names_has_moved(void **st
 {
 	struct world w;
 	struct office office = {0};
-	struct log *log;
 
 	(void)state;
 	SET_UP(&w, "10.0.0.1", "Db");
-	log = log_new();
 	w.s.office = &office;
-	w.s.log = log;
 	w.pool->settings = &w.set;
 	only_pool = w.pool;
 	reconnected = NULL;
@@ -494,7 +495,6 @@ static void a_pool_lets_its_servers_go_when_one_of_its_names_has_moved(void **st
 	w.pool->opener = NULL;
 	watcher->moved(&w.s, "db");
 	assert_null(reconnected);
-	log_free(log);
 	tear_down(&w);
 }
 
