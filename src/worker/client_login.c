@@ -447,8 +447,8 @@ static void offer_found_secret(struct client *c)
 }
 
 /* A password that a client has sent and that is right. It serves at the server if nothing here is better: what is
-   listed for users of PAM and LDAP is not looked at, and a stored hash answers few servers. */
-static void offer_password(struct client *c)
+   listed for users of PAM and LDAP is not looked at, and a stored hash answers few servers. False: it does not. */
+static bool offer_password(struct client *c)
 {
 	const struct exchange *x = c->login->exchange;
 	const struct pool_settings *set = c->entry.seat->settings;
@@ -460,14 +460,15 @@ static void offer_password(struct client *c)
 	password = exchange_password(x, &len);
 	if (password == NULL || set->forced_user ||
 	    (exchange_method(x) == EXCHANGE_PLAIN && exchange_has_plain_secret(x)))
-		return;
+		return false;
 	offered = found_secret_new(password, len);
 	if (offered == NULL)
-		return;
+		return false;
 	offered->by_client = true;
 	letters_init(&letters);
 	pool_set_secret(c->entry.seat->pool, &offered->shared, &letters);
 	worker_post_all(c->worker, &letters);
+	return true;
 }
 
 /* NULL: this client is not offered TLS. */
@@ -510,8 +511,8 @@ enum step login_passed(struct client *c)
 	if (result == ENTERED_NEW_DATABASE)
 		log_write(w->office->log, LEVEL_LOG, "registered new auto-database: %s", l->database);
 	offer_keys(c);
-	offer_found_secret(c);
-	offer_password(c);
+	if (!offer_password(c)) /* not both: another secret than before is tried at once */
+		offer_found_secret(c);
 	exchange_free(l->exchange);
 	l->exchange = NULL;
 	if (c->entry.seat->worker == w->number) {

@@ -393,6 +393,31 @@ static void what_comes_behind_the_answer_closes_the_connection(void **state)
 	bench_fini(&b);
 }
 
+/* The password that it sent serves at the server better than the hash that was found; the pool must not get both by
+   turns, since another secret than before is tried at once. */
+static void the_second_login_with_the_same_secrets_is_no_news(void **state)
+{
+	char hash[MD5_SECRET_BYTES + 1];
+	struct side *c, *s;
+	struct pool *p;
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, ASKING);
+	assert_true(md5_secret(b.office->auth, "zoe", "secret", 6, hash));
+	c = begin_first(&b, "zoe", &s);
+	say_found(&b, s, "zoe", hash);
+	log_in(&b, c, "secret");
+	p = only_client(&b)->entry.seat->pool;
+	(void)pool_take_new_secret(p);
+	c = begin(&b, "zoe");
+	say_found(&b, s, "zoe", hash);
+	log_in(&b, c, "secret");
+	assert_int_equal(last_client(&b)->state, CLIENT_GREETING);
+	assert_false(pool_take_new_secret(p));
+	bench_fini(&b);
+}
+
 static void a_refused_login_of_auth_user_is_a_number_for_strangers(void **state)
 {
 	struct words words = {"FATAL", "28P01", "password authentication failed for user \"asker\"", NULL, NULL};
@@ -484,6 +509,7 @@ int main(void)
 	    cmocka_unit_test(a_transaction_left_open_closes_the_connection),
 	    cmocka_unit_test(a_server_that_lies_is_closed),
 	    cmocka_unit_test(what_comes_behind_the_answer_closes_the_connection),
+	    cmocka_unit_test(the_second_login_with_the_same_secrets_is_no_news),
 	    cmocka_unit_test(a_refused_login_of_auth_user_is_a_number_for_strangers),
 	    cmocka_unit_test(databases_that_cannot_be_asked_are_named_to_the_log_only),
 	    cmocka_unit_test(rights_on_the_console_are_those_of_whom_the_answer_names),
