@@ -12,7 +12,8 @@
 
 #include "base/attr.h"
 
-#define LOOP_BUFFER_BYTES 65536
+/* 64 KiB, and room for the longest password (CONF_MAX_PASSWORD) with what is around it in its message. */
+#define LOOP_BUFFER_BYTES (65536 + 64)
 
 struct loop;
 struct timer;
