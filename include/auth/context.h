@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "conf/scram_verifier.h"
 
-#define SHA256_BYTES 32u
 #define MD5_HEX_BYTES 32u
 #define MOCK_KEY_BYTES 32u
 

@@ -15,6 +15,7 @@
 #include "auth/context.h"
 #include "base/attr.h"
 #include "base/str.h"
+#include "conf/scram_verifier.h"
 
 #define SCRAM_MECHANISM "SCRAM-SHA-256"
 #define SCRAM_MECHANISM_PLUS "SCRAM-SHA-256-PLUS" /* with channel binding */
@@ -22,25 +23,10 @@
 #define SCRAM_MAX_BINDING_BYTES 64u
 #define SCRAM_NONCE_BYTES 18u          /* random bytes; 24 characters on the wire */
 #define SCRAM_SALT_BYTES 16u           /* of salts made here */
-#define SCRAM_MAX_SALT_BYTES 128u      /* of salts made elsewhere */
 #define SCRAM_MAX_ITERATIONS 1000000u  /* a server that asks for more is refused */
 #define SCRAM_MAX_MESSAGE_BYTES 65536u /* of the text kept for the proof; longer logins fail */
 
-/* Two derivations from one password agree exactly if these agree. */
-struct scram_salt {
-	uint32_t iterations;
-	uint32_t len;
-	uint8_t bytes[SCRAM_MAX_SALT_BYTES];
-};
-
 bool scram_salt_same(const struct scram_salt *a, const struct scram_salt *b);
-
-/* Enough to let somebody in. */
-struct scram_verifier {
-	struct scram_salt salt;
-	uint8_t stored_key[SHA256_BYTES];
-	uint8_t server_key[SHA256_BYTES];
-};
 
 /* Enough to log in somewhere: secret. From a password, or from a client's own login (pass-through). */
 struct scram_keys {
@@ -49,10 +35,7 @@ struct scram_keys {
 	uint8_t server_key[SHA256_BYTES];
 };
 
-/* SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>, exactly; false otherwise. */
-bool scram_verifier_parse(struct scram_verifier *v, const char *text, size_t len) MUST_USE;
-
-/* The reverse, appended. */
+/* The text that scram_verifier_parse reads, appended. */
 void scram_verifier_write(const struct scram_verifier *v, struct str *out);
 
 /* StoredKey is the hash of ClientKey. False: out of memory. */

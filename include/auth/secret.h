@@ -16,8 +16,6 @@
 
 struct secret;
 
-enum secret_kind secret_kind_of(const char *text, size_t len);
-
 /* Copies the text (any bytes but NUL; NULL is as empty). NULL: out of memory. The caller owns one reference. */
 struct secret *secret_new(const char *text, size_t len) MUST_USE;
 

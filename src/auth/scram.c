@@ -6,12 +6,11 @@
 
 #include <string.h>
 
-#include "auth/base64.h"
 #include "auth/saslprep.h"
+#include "base/base64.h"
 #include "base/mem.h"
 #include "wire/message.h"
 
-#define VERIFIER_PREFIX SCRAM_MECHANISM "$"
 #define MAX_MESSAGE_BYTES 16384u /* of one message; honest ones have a few hundred bytes */
 #define NO_BINDING "n,,"
 
@@ -93,41 +92,6 @@ static bool is_nonce(struct bytes b)
 	return b.len > 0;
 }
 
-/* Decimal without sign or leading zero, 1 to `max`. */
-static bool read_number(struct bytes b, uint32_t max, uint32_t *number)
-{
-	uint64_t n = 0;
-
-	if (b.len == 0 || b.len > 10 || b.data[0] == '0')
-		return false;
-	for (size_t i = 0; i < b.len; i++) {
-		if (b.data[i] < '0' || b.data[i] > '9')
-			return false;
-		n = n * 10 + (uint64_t)(b.data[i] - '0');
-	}
-	if (n > max)
-		return false;
-	*number = (uint32_t)n;
-	return true;
-}
-
-static bool read_salt(struct bytes text, struct scram_salt *salt)
-{
-	size_t len;
-
-	if (!base64_read(text.data, text.len, salt->bytes, sizeof(salt->bytes), &len) || len == 0)
-		return false;
-	salt->len = (uint32_t)len;
-	return true;
-}
-
-static bool read_key(struct bytes text, uint8_t key[SHA256_BYTES])
-{
-	size_t len;
-
-	return base64_read(text.data, text.len, key, SHA256_BYTES, &len) && len == SHA256_BYTES;
-}
-
 static enum scram_result malformed(const char **why, const char *text)
 {
 	*why = text;
@@ -161,23 +125,9 @@ static bool cut(struct bytes *text, char separator, struct bytes *part)
 	return true;
 }
 
-bool scram_verifier_parse(struct scram_verifier *v, const char *text, size_t len)
-{
-	static const size_t prefix_len = sizeof(VERIFIER_PREFIX) - 1;
-	struct bytes rest, iterations, salt, stored_key;
-
-	memset(v, 0, sizeof(*v));
-	if (len < prefix_len || memcmp(text, VERIFIER_PREFIX, prefix_len) != 0)
-		return false;
-	rest = (struct bytes){text + prefix_len, len - prefix_len};
-	return cut(&rest, ':', &iterations) && cut(&rest, '$', &salt) && cut(&rest, ':', &stored_key) &&
-	       read_number(iterations, INT32_MAX, &v->salt.iterations) && read_salt(salt, &v->salt) &&
-	       read_key(stored_key, v->stored_key) && read_key(rest, v->server_key);
-}
-
 void scram_verifier_write(const struct scram_verifier *v, struct str *out)
 {
-	str_printf(out, VERIFIER_PREFIX "%u:", v->salt.iterations);
+	str_printf(out, SCRAM_VERIFIER_PREFIX "%u:", v->salt.iterations);
 	base64_write(out, v->salt.bytes, v->salt.len);
 	str_add_char(out, '$');
 	base64_write(out, v->stored_key, SHA256_BYTES);
@@ -383,7 +333,7 @@ enum scram_result scram_server_read_final(struct scram_server *s, const char *ms
 		return malformed(&s->why, "channel binding does not match");
 	if (nonce.len != s->nonce.len || memcmp(nonce.data, str_text(&s->nonce), nonce.len) != 0)
 		return malformed(&s->why, "nonce does not match");
-	if (!read_key(proof, s->proof))
+	if (!scram_read_key(proof.data, proof.len, s->proof))
 		return malformed(&s->why, "malformed proof");
 	str_add_char(&s->auth_message, ',');
 	str_add(&s->auth_message, msg, (size_t)(before_proof - msg));
@@ -478,9 +428,10 @@ enum scram_result scram_client_read_first(struct scram_client *c, const char *ms
 	attributes_init(&a, msg, len);
 	if (!attributes_expect(&a, 'r', &nonce) || !nonce_continues(c, nonce))
 		return malformed(&c->why, "server's SCRAM nonce does not continue ours");
-	if (!attributes_expect(&a, 's', &salt_text) || !read_salt(salt_text, &found))
+	if (!attributes_expect(&a, 's', &salt_text) || !scram_read_salt(salt_text.data, salt_text.len, &found))
 		return malformed(&c->why, "malformed SCRAM salt");
-	if (!attributes_expect(&a, 'i', &iterations) || !read_number(iterations, UINT32_MAX, &found.iterations))
+	if (!attributes_expect(&a, 'i', &iterations) ||
+	    !scram_read_number(iterations.data, iterations.len, UINT32_MAX, &found.iterations))
 		return malformed(&c->why, "malformed SCRAM iteration count");
 	if (found.iterations > SCRAM_MAX_ITERATIONS)
 		return malformed(&c->why, "server asks for more than 1000000 SCRAM iterations");
@@ -546,7 +497,7 @@ enum scram_result scram_client_check(struct scram_client *c, const char *msg, si
 		return malformed(&c->why, "malformed server-final-message");
 	if (name == 'e')
 		return SCRAM_WRONG;
-	if (!read_key(value, signature) || !attributes_skip_extensions(&a))
+	if (!scram_read_key(value.data, value.len, signature) || !attributes_skip_extensions(&a))
 		return malformed(&c->why, "malformed server-final-message");
 	return auth_same(signature, c->server_signature, SHA256_BYTES) ? SCRAM_GOOD : SCRAM_WRONG;
 }

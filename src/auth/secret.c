@@ -17,27 +17,6 @@ struct secret {
 	char text[]; /* NUL-terminated */
 };
 
-static bool is_md5(const char *text, size_t len)
-{
-	if (len != MD5_SECRET_BYTES || memcmp(text, "md5", 3) != 0)
-		return false;
-	for (size_t i = 3; i < len; i++)
-		if (!((text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f')))
-			return false;
-	return true;
-}
-
-enum secret_kind secret_kind_of(const char *text, size_t len)
-{
-	struct scram_verifier v;
-
-	if (text == NULL || len == 0)
-		return SECRET_NONE;
-	if (is_md5(text, len))
-		return SECRET_MD5;
-	return scram_verifier_parse(&v, text, len) ? SECRET_SCRAM : SECRET_PLAIN;
-}
-
 static void secret_free(struct shared *shared)
 {
 	struct secret *s = container_of(shared, struct secret, shared);
@@ -70,10 +49,10 @@ struct secret *secret_new(const char *text, size_t len)
 	if (s == NULL)
 		return NULL;
 	shared_init(&s->shared, secret_free);
-	s->kind = secret_kind_of(text, len);
 	s->len = len;
 	if (len > 0)
 		memcpy(s->text, text, len);
+	s->kind = secret_classify(s->text);
 	if (s->kind == SECRET_SCRAM && scram_verifier_parse(&parsed, text, len)) {
 		v = copy_verifier(&parsed);
 		if (v == NULL) {

@@ -4,28 +4,9 @@
 #include <string.h>
 
 #include "conf/config.h"
+#include "conf/scram_verifier.h"
 
 #define MD5_DIGITS 32
-#define SHA256_BYTES 32
-
-/* Length of base64 text when decoded, at most to `stop`; -1 if it is malformed. */
-static long base64_bytes(const char *text, size_t len)
-{
-	size_t padding = 0;
-
-	if (len == 0 || len % 4 != 0)
-		return -1;
-	while (padding < 2 && text[len - 1 - padding] == '=')
-		padding++;
-	for (size_t i = 0; i < len - padding; i++) {
-		char c = text[i];
-
-		if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' ||
-		      c == '/'))
-			return -1;
-	}
-	return (long)(len / 4 * 3 - padding);
-}
 
 static bool is_md5(const char *secret)
 {
@@ -33,38 +14,15 @@ static bool is_md5(const char *secret)
 	       strspn(secret + 3, "0123456789abcdef") == MD5_DIGITS;
 }
 
-/* SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>, the three in base64. */
-static bool is_scram(const char *secret)
-{
-	static const char name[] = "SCRAM-SHA-256$";
-	const char *digits, *salt, *stored, *server;
-	size_t n_digits, salt_len, stored_len;
-
-	if (strncmp(secret, name, sizeof(name) - 1) != 0)
-		return false;
-	digits = secret + sizeof(name) - 1;
-	n_digits = strspn(digits, "0123456789");
-	if (n_digits == 0 || n_digits > 9 || strspn(digits, "0") == n_digits || digits[n_digits] != ':')
-		return false;
-	salt = digits + n_digits + 1;
-	salt_len = strcspn(salt, "$");
-	if (salt[salt_len] != '$' || base64_bytes(salt, salt_len) < 1)
-		return false;
-	stored = salt + salt_len + 1;
-	stored_len = strcspn(stored, ":");
-	if (stored[stored_len] != ':' || base64_bytes(stored, stored_len) != SHA256_BYTES)
-		return false;
-	server = stored + stored_len + 1;
-	return base64_bytes(server, strlen(server)) == SHA256_BYTES;
-}
-
 enum secret_kind secret_classify(const char *secret)
 {
+	struct scram_verifier v;
+
 	if (secret[0] == '\0')
 		return SECRET_NONE;
 	if (is_md5(secret))
 		return SECRET_MD5;
-	return is_scram(secret) ? SECRET_SCRAM : SECRET_PLAIN;
+	return scram_verifier_parse(&v, secret, strlen(secret)) ? SECRET_SCRAM : SECRET_PLAIN;
 }
 
 static char *skip_blanks(char *at)

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "auth/base64.h"
 #include "auth/scram.h"
+#include "base/base64.h"
 
 /* RFC 7677, section 3 */
 #define CLIENT_NONCE "rOprNGfwEbeRWgbNEkqO"

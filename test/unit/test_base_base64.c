@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "auth/base64.h"
+#include "base/base64.h"
 
 static void vectors_of_the_standard_hold_in_both_directions(void **state)
 {

@@ -1,5 +1,5 @@
 /* Base64, strict. Pure, any thread. */
-#include "auth/base64.h"
+#include "base/base64.h"
 
 static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 

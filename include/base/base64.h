@@ -1,6 +1,6 @@
 /* Base64 as SCRAM uses it (RFC 4648 section 4): padded, no line breaks, nothing tolerated. Pure, any thread. */
-#ifndef AUTH_BASE64_H
-#define AUTH_BASE64_H
+#ifndef BASE_BASE64_H
+#define BASE_BASE64_H
 
 #include <stdbool.h>
 #include <stddef.h>
