@@ -20,6 +20,7 @@
 #include "auth/secret.h"
 #include "base/attr.h"
 #include "base/str.h"
+#include "conf/config.h"
 
 #define EXCHANGE_RANDOM_BYTES (SCRAM_NONCE_BYTES + 4u)
 #define EXCHANGE_MAX_PASSWORD_BYTES 65535u
@@ -59,9 +60,10 @@ enum exchange_refusal {
 struct exchange_setup {
 	enum exchange_method method;
 	const char *user;          /* as the client gave it; copied */
-	bool user_exists;          /* false: a mock login, same messages, always refused */
+	bool user_exists;          /* false: a mock login, same messages and work, always refused */
 	struct secret *secret;     /* a reference is taken; NULL as SECRET_NONE */
-	uint32_t scram_iterations; /* for plain secrets and mock logins */
+	uint32_t scram_iterations; /* for plain secrets, and mock logins that are like those */
+	struct conf_mock mock;     /* what users look like who do not exist, or have no secret */
 	const void *binding;       /* what binds SCRAM to this connection (RFC 5929); copied; NULL: nothing */
 	size_t binding_len;        /* at most SCRAM_MAX_BINDING_BYTES */
 	const char *host;          /* EXCHANGE_PAM: where the client is, in numbers, or "[local]"; copied */

@@ -138,6 +138,16 @@ struct conf_tls_contexts {
 	unsigned n_databases;
 };
 
+/*
+ * What users who do not exist look like: like a user of the list with a secret, by chance, but always the same for a
+ * name. So neither the method that is asked for nor the numbers of SCRAM tell who exists.
+ */
+struct conf_mock {
+	uint32_t scram_share; /* how many of them have a SCRAM verifier, of UINT32_MAX */
+	uint32_t iterations;  /* of most of those verifiers */
+	uint32_t salt_len;    /* likewise, bytes */
+};
+
 /* Immutable once published. */
 struct config {
 	atomic_uint refs;
@@ -145,6 +155,7 @@ struct config {
 	struct conf_entries *entries; /* databases, users, peers, logins; shared by configurations that SET made */
 	struct conf_tls_contexts tls;
 	struct ldap_options *ldap; /* what auth_ldap_options says; NULL: it is empty */
+	struct conf_mock mock;
 	struct conf_texts notices; /* for the log, once: what is accepted and has no effect, what was not found */
 };
 

@@ -33,6 +33,8 @@ struct exchange {
 	char *user;
 	struct secret *secret;
 	uint32_t scram_iterations;
+	struct conf_mock mock;
+	enum secret_kind kind; /* of the secret; without one: what the mock pretends */
 	uint8_t random[EXCHANGE_RANDOM_BYTES];
 	struct scram_server scram;
 	uint8_t binding[SCRAM_MAX_BINDING_BYTES];
@@ -60,6 +62,7 @@ struct exchange *exchange_new(const struct auth_context *ctx, const struct excha
 	e->user_exists = setup->user_exists;
 	e->secret = setup->user_exists ? secret_ref(setup->secret) : NULL;
 	e->scram_iterations = setup->scram_iterations;
+	e->mock = setup->mock;
 	memcpy(e->random, setup->random, sizeof(e->random));
 	scram_server_init(&e->scram);
 	if (setup->binding_len > 0 && setup->binding_len <= sizeof(e->binding)) {
@@ -153,11 +156,29 @@ static enum exchange_result refuse_wrong(struct exchange *e)
 	              no_match_detail(e));
 }
 
+/* Who has no secret is like one of the others, the same one each time. */
+static bool choose_kind(struct exchange *e)
+{
+	uint8_t bytes[SHA256_BYTES];
+	uint32_t draw;
+
+	e->kind = secret_kind(e->secret);
+	if (e->kind != SECRET_NONE)
+		return true;
+	if (!auth_mock_bytes(e->ctx, "kind", e->user, bytes))
+		return false;
+	memcpy(&draw, bytes, sizeof(draw));
+	e->kind = e->mock.scram_share > 0 && draw <= e->mock.scram_share ? SECRET_SCRAM : SECRET_PLAIN;
+	return true;
+}
+
 enum exchange_result exchange_start(struct exchange *e, struct str *out)
 {
 	if (e->state != EXCHANGE_FRESH)
 		return refuse(e, EXCHANGE_BROKEN_MESSAGE, "login was started twice");
-	if (e->method == EXCHANGE_MD5 && secret_kind(e->secret) == SECRET_SCRAM)
+	if (!choose_kind(e))
+		return refuse(e, EXCHANGE_OUT_OF_MEMORY, "");
+	if (e->method == EXCHANGE_MD5 && e->kind == SECRET_SCRAM)
 		e->method = EXCHANGE_SCRAM;
 	switch (e->method) {
 	case EXCHANGE_TRUST:
@@ -177,6 +198,36 @@ enum exchange_result exchange_start(struct exchange *e, struct str *out)
 		return ask(e, EXCHANGE_AWAITS_FIRST, out);
 	}
 	return refuse(e, EXCHANGE_BROKEN_MESSAGE, "");
+}
+
+/* ---- Salts ---- */
+
+/* A salt that never changes for this user, like those of stored verifiers or those made of plain passwords. */
+static bool make_salt(struct exchange *e, bool stored)
+{
+	uint8_t bytes[SHA256_BYTES];
+
+	if (!auth_mock_bytes(e->ctx, "salt", e->user, bytes))
+		return false;
+	e->salt.iterations = stored ? e->mock.iterations : e->scram_iterations;
+	e->salt.len = stored ? e->mock.salt_len : SCRAM_SALT_BYTES;
+	/* longer ones than anybody makes: their end is zeros */
+	memcpy(e->salt.bytes, bytes, e->salt.len < sizeof(bytes) ? e->salt.len : sizeof(bytes));
+	return true;
+}
+
+/* Which salt the client is told. */
+static bool choose_salt(struct exchange *e)
+{
+	const struct scram_verifier *v = secret_verifier(e->secret);
+	enum secret_kind kind = secret_kind(e->secret);
+
+	if (v != NULL && (kind == SECRET_SCRAM || v->salt.iterations == e->scram_iterations)) {
+		e->salt = v->salt;
+		return true;
+	}
+	e->is_mock = kind != SECRET_PLAIN;
+	return make_salt(e, e->is_mock && e->kind == SECRET_SCRAM);
 }
 
 /* ---- Cleartext and MD5 ---- */
@@ -216,12 +267,26 @@ static bool matches_md5(const struct exchange *e, struct bytes password)
 	       same_text(e, (struct bytes){hash, MD5_SECRET_BYTES}, secret_text(e->secret), secret_len(e->secret));
 }
 
+/* The work that a stored verifier would make. */
+static enum exchange_result derive_in_vain(struct exchange *e, struct bytes password)
+{
+	if (!make_salt(e, true))
+		return refuse(e, EXCHANGE_OUT_OF_MEMORY, "");
+	e->order = scram_order_new(password.data, password.len, &e->salt);
+	if (e->order == NULL)
+		return refuse(e, EXCHANGE_OUT_OF_MEMORY, "");
+	e->state = EXCHANGE_AWAITS_PASSWORD;
+	return EXCHANGE_NEED_KEYS;
+}
+
 static enum exchange_result check_plain(struct exchange *e, struct bytes password)
 {
 	bool good = false;
 
 	switch (secret_kind(e->secret)) {
 	case SECRET_NONE:
+		if (e->kind == SECRET_SCRAM)
+			return derive_in_vain(e, password);
 		(void)same_text(e, password, "", 0);
 		break;
 	case SECRET_PLAIN:
@@ -288,26 +353,6 @@ static enum exchange_result take_md5(struct exchange *e, const char *body, size_
 }
 
 /* ---- SCRAM ---- */
-
-/* Which salt the client is told. Users without a verifier, existing or not, get one that never changes for their name,
-   as those with a verifier do. */
-static bool choose_salt(struct exchange *e)
-{
-	const struct scram_verifier *v = secret_verifier(e->secret);
-	uint8_t bytes[SHA256_BYTES];
-
-	if (v != NULL && (secret_kind(e->secret) == SECRET_SCRAM || v->salt.iterations == e->scram_iterations)) {
-		e->salt = v->salt;
-		return true;
-	}
-	if (!auth_mock_bytes(e->ctx, "salt", e->user, bytes))
-		return false;
-	e->is_mock = secret_kind(e->secret) != SECRET_PLAIN;
-	e->salt.iterations = e->scram_iterations;
-	e->salt.len = SCRAM_SALT_BYTES;
-	memcpy(e->salt.bytes, bytes, SCRAM_SALT_BYTES);
-	return true;
-}
 
 static enum exchange_result scram_refuse(struct exchange *e, enum scram_result result)
 {
@@ -454,7 +499,8 @@ static enum exchange_result resume(struct exchange *e, const struct scram_order 
 	if (order == NULL || !order->done || !scram_verifier_from_keys(e->ctx, &order->keys, &v))
 		return refuse(e, EXCHANGE_OUT_OF_MEMORY, "");
 	if (e->state == EXCHANGE_AWAITS_PASSWORD)
-		return auth_same(v.stored_key, stored->stored_key, SHA256_BYTES) ? pass(e) : refuse_wrong(e);
+		return stored != NULL && auth_same(v.stored_key, stored->stored_key, SHA256_BYTES) ? pass(e)
+		                                                                                   : refuse_wrong(e);
 	secret_remember(e->secret, &v);
 	return check_proof(e, &v, out);
 }

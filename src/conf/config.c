@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "conf/entries.h"
+#include "conf/scram_verifier.h"
 #include "conf/tls.h"
 
 struct config *config_new(struct conf_entries *entries)
@@ -96,10 +97,48 @@ static bool settle_change(struct config *c, const struct config *from, const cha
 	       texts_add(&c->notices, "parameter \"%s\" cannot be changed without a restart", setting_name(id));
 }
 
+/* What PostgreSQL makes unless it is told otherwise. */
+#define USUAL_ITERATIONS 4096u
+#define USUAL_SALT_BYTES 16u
+
+/* The majority's iterations and length of salt, if there is a majority: one vote each. */
+static void vote(struct conf_mock *mock, const struct conf_login *login, uint32_t *lead)
+{
+	struct scram_verifier v;
+
+	if (!scram_verifier_parse(&v, login->secret, login->secret_len))
+		return;
+	if (*lead == 0) {
+		mock->iterations = v.salt.iterations;
+		mock->salt_len = v.salt.len;
+	}
+	if (mock->iterations == v.salt.iterations && mock->salt_len == v.salt.len)
+		++*lead;
+	else
+		--*lead;
+}
+
+static void settle_mock(struct config *c)
+{
+	const struct conf_login *login;
+	uint32_t n = 0, n_scram = 0, lead = 0;
+
+	c->mock = (struct conf_mock){.iterations = USUAL_ITERATIONS, .salt_len = USUAL_SALT_BYTES};
+	for (unsigned i = 0; (login = config_login(c, i)) != NULL; i++) {
+		n += login->kind != SECRET_NONE;
+		n_scram += login->kind == SECRET_SCRAM;
+		if (login->kind == SECRET_SCRAM)
+			vote(&c->mock, login, &lead);
+	}
+	if (n > 0)
+		c->mock.scram_share = (uint32_t)((uint64_t)UINT32_MAX * n_scram / n);
+}
+
 bool config_settle(struct config *c, struct conf_error *why)
 {
 	const char *options = c->settings.auth_ldap_options;
 
+	settle_mock(c);
 	if (options != NULL && options[0] != '\0') {
 		c->ldap = ldap_options_parse(options, NULL, 0, why);
 		return c->ldap != NULL;

@@ -56,17 +56,15 @@ static bool needs_known_user(enum exchange_method method)
 
 static enum step take_result(struct client *c, enum exchange_result result);
 
-/* With auth_type md5 the secret that auth_query has found rules which way is asked for. Whoever has none, or is nobody,
-   is asked for what others were, or strangers could tell by that who exists. */
-static enum exchange_method method_for_found(struct client *c, enum exchange_method method)
+/* Whoever auth_query does not find, or finds without a secret, is asked for what the one before was, or strangers could
+   tell by that who exists. */
+static void mock_like_found(struct client *c, struct conf_mock *mock)
 {
 	enum secret_kind kind = secret_kind(c->login->found);
 
 	if (kind != SECRET_NONE)
 		c->worker->finds_md5 = kind != SECRET_SCRAM;
-	else if (method == EXCHANGE_MD5 && !c->worker->finds_md5)
-		return EXCHANGE_SCRAM;
-	return method;
+	mock->scram_share = c->worker->finds_md5 ? 0 : UINT32_MAX;
 }
 
 enum step login_prove(struct client *c)
@@ -81,9 +79,10 @@ enum step login_prove(struct client *c)
 	setup.user_exists =
 	    l->looked_up ? l->user_found : listed != NULL || config_find_user(w->config, l->user) != NULL;
 	setup.scram_iterations = (uint32_t)w->config->settings.scram_iterations;
+	setup.mock = w->config->mock;
 	if (l->looked_up) {
 		setup.secret = l->found;
-		setup.method = method_for_found(c, setup.method);
+		mock_like_found(c, &setup.mock);
 	} else if (listed != NULL) {
 		setup.secret = secrets_find(w, listed);
 		if (setup.secret == NULL)

@@ -123,6 +123,28 @@ def test_reload_in_mid_login_leaves_what_was_begun_and_counts_for_all_others(sta
 		w.login("app", "app", "app")
 
 
+# Who exists is nobody's business
+
+def shape(pooler, user, password="wrong"):
+	"""Kinds and lengths of what is asked, and SCRAM's iterations."""
+	with pooler.wire() as w:
+		with pytest.raises(ServerError):
+			w.login(user, "app", password)
+		return [(m.type, len(m.body), m.body.partition(b",i=")[2]) if m.type == "R" else (m.type, m.body) for m in w.greeting]
+
+
+@pytest.mark.pgweir
+@pytest.mark.parametrize("asked", ["plain", "md5", "scram-sha-256"])
+@pytest.mark.parametrize("stored", ["plain", "md5", "scram", "other_scram"])
+def test_users_who_do_not_exist_look_like_those_of_the_list(start_pooler, roles, stored, asked):
+	names = [f"listed_{i}" for i in range(3)]
+	foreign = "SCRAM-SHA-256$7777:" + "QUJDREVGR0g=" + "$" + "A" * 43 + "=:" + "A" * 43 + "="
+	secret = {"other_scram": lambda name: foreign}.get(stored) or roles[stored]
+	every_user = {name: secret(name) for name in names + ["app", "other", "third", "free_user", "plain_user", "md5_user", "admin", "stats"]}
+	pooler = start_pooler(auth_type=asked, secrets=every_user)
+	assert shape(pooler, "nobody_like_that") == shape(pooler, "listed_0") == shape(pooler, "nobody_like_this")
+
+
 # Letters of all kinds: libpq, PostgreSQL and we must prepare them alike
 
 LETTERS = [

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -591,6 +592,85 @@ static void messages_at_a_wrong_time_are_refused(void **state)
 	secret_unref(scram);
 }
 
+/* With the mock of a list where `scram_share` of the users have verifiers of 5 iterations and salts of 4 bytes. */
+static void check_mock(enum exchange_method method, const char *user, uint32_t scram_share, const char *codes,
+                       int iterations, uint32_t salt_len)
+{
+	struct exchange_setup setup = {.method = method,
+	                               .user = user,
+	                               .scram_iterations = ITERATIONS,
+	                               .mock = {scram_share, 5, 4},
+	                               .random = {9, 8, 7}};
+	struct exchange *e = exchange_new(ctx, &setup);
+	struct client c;
+	struct str said;
+
+	assert_non_null(e);
+	client_init(&c, "pencil");
+	str_init(&said, 100);
+	assert_int_equal(login(e, &c, &said), EXCHANGE_REFUSED);
+	assert_string_equal(str_text(&said), codes);
+	assert_int_equal(c.salt_iterations, iterations);
+	assert_int_equal(c.salt_len, salt_len);
+	assert_string_equal(exchange_refusal_detail(e), "no such user");
+	str_fini(&said);
+	client_fini(&c);
+	exchange_free(e);
+}
+
+static void users_that_do_not_exist_look_like_those_that_do(void **state)
+{
+	unsigned n_scram = 0;
+
+	(void)state;
+	/* nobody has a verifier, everybody has */
+	check_mock(EXCHANGE_MD5, "nobody", 0, "5 ", 0, 0);
+	check_mock(EXCHANGE_MD5, "nobody", UINT32_MAX, "10 11 ", 5, 4);
+	check_mock(EXCHANGE_SCRAM, "nobody", 0, "10 11 ", ITERATIONS, SCRAM_SALT_BYTES);
+	check_mock(EXCHANGE_SCRAM, "nobody", UINT32_MAX, "10 11 ", 5, 4);
+	check_mock(EXCHANGE_PLAIN, "nobody", UINT32_MAX, "3 ", 0, 0);
+	/* a quarter: a quarter of the names, and each the same each time */
+	for (int i = 0; i < 400; i++) {
+		struct exchange_setup setup = {
+		    .method = EXCHANGE_MD5, .scram_iterations = ITERATIONS, .mock = {UINT32_MAX / 4, 5, 4}};
+		enum exchange_method first = EXCHANGE_MD5;
+		char user[20];
+
+		snprintf(user, sizeof(user), "nobody %d", i);
+		setup.user = user;
+		for (int again = 0; again < 2; again++) {
+			struct exchange *e = exchange_new(ctx, &setup);
+			struct str out;
+
+			str_init(&out, 100);
+			assert_int_equal(exchange_start(e, &out), EXCHANGE_SEND);
+			if (again == 0)
+				first = exchange_method(e);
+			assert_int_equal(exchange_method(e), first);
+			str_fini(&out);
+			exchange_free(e);
+		}
+		n_scram += first == EXCHANGE_SCRAM;
+	}
+	assert_in_range(n_scram, 50, 150);
+}
+
+static void cleartext_password_of_nobody_costs_a_derivation_like_others(void **state)
+{
+	struct exchange_setup setup = {.method = EXCHANGE_PLAIN, .user = "nobody", .mock = {UINT32_MAX, 5, 4}};
+	struct exchange *e = exchange_new(ctx, &setup);
+	struct str out;
+
+	(void)state;
+	str_init(&out, 100);
+	assert_int_equal(exchange_start(e, &out), EXCHANGE_SEND);
+	assert_int_equal(exchange_take(e, "pencil", 7, &out), EXCHANGE_NEED_KEYS);
+	assert_int_equal(carry_out(e, &out), EXCHANGE_REFUSED);
+	assert_string_equal(exchange_refusal_text(exchange_refusal(e)), "password authentication failed");
+	exchange_free(e);
+	str_fini(&out);
+}
+
 static struct exchange *begin_elsewhere(enum exchange_method method, struct ldap_options *ldap)
 {
 	struct exchange_setup setup = {.method = method, .user = "nobody here", .host = "10.0.0.5", .ldap = ldap};
@@ -738,6 +818,8 @@ int main(void)
 	    cmocka_unit_test(sasl_initial_response_is_read_strictly),
 	    cmocka_unit_test(truncated_and_changed_finals_are_refused),
 	    cmocka_unit_test(messages_at_a_wrong_time_are_refused),
+	    cmocka_unit_test(users_that_do_not_exist_look_like_those_that_do),
+	    cmocka_unit_test(cleartext_password_of_nobody_costs_a_derivation_like_others),
 	    cmocka_unit_test(somebody_else_says_whether_a_password_is_right),
 	    cmocka_unit_test(empty_passwords_are_refused_before_anybody_is_asked),
 	    cmocka_unit_test(what_was_there_before_stays_when_a_login_is_refused),

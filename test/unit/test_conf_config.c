@@ -173,9 +173,49 @@ static void lists_are_searched_for_whole_names(void **state)
 	assert_false(conf_list_has("TimeZone", "timezone"));
 }
 
+#define KEY "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define SCRAM(n, salt) "SCRAM-SHA-256$" n ":" salt "$" KEY ":" KEY
+
+static void strangers_look_like_most_of_the_list(void **state)
+{
+	static const struct {
+		const char *more, *users;
+		uint32_t share, iterations, salt_len;
+	} cases[] = {
+	    {"", "", 0, 4096, 16},
+	    {"", "\"a\" \"plain\"\n\"b\" \"\"\n", 0, 4096, 16},
+	    {"", "\"a\" \"plain\"\n\"b\" \"" SCRAM("99", "c2FsdA==") "\"\n\"c\" \"\"\n", UINT32_MAX / 2, 99, 4},
+	    {"",
+	     "\"a\" \"" SCRAM("5", "c2Fs") "\"\n\"b\" \"" SCRAM("99", "c2FsdA==") "\"\n\"c\" \"" SCRAM("5",
+	                                                                                               "c2Fs") "\"\n",
+	     UINT32_MAX, 5, 3},
+	    {"scram_iterations=7\n", "\"a\" \"plain\"\n", 0, 4096, 16},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[200];
+		struct conf_error why;
+		struct config *c;
+
+		snprintf(text, sizeof(text), "[pgbouncer]\nauth_file=u.txt\n%s", cases[i].more);
+		{
+			struct fake_file files[] = {{"a.ini", text, 0}, {"u.txt", cases[i].users, 0}, {NULL, NULL, 0}};
+
+			c = config_load("a.ini", NULL, fake_read, files, &why);
+		}
+		assert_non_null(c);
+		assert_int_equal(c->mock.scram_share, cases[i].share);
+		assert_int_equal(c->mock.iterations, cases[i].iterations);
+		assert_int_equal(c->mock.salt_len, cases[i].salt_len);
+		config_unref(c);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(databases_are_found_by_name_then_by_the_template),
+	const struct CMUnitTest tests[] = {cmocka_unit_test(strangers_look_like_most_of_the_list),
+	                                   cmocka_unit_test(databases_are_found_by_name_then_by_the_template),
 	                                   cmocka_unit_test(many_entries_are_found),
 	                                   cmocka_unit_test(set_makes_another_configuration),
 	                                   cmocka_unit_test(set_of_what_is_wrong_changes_nothing),
