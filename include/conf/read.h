@@ -13,6 +13,19 @@ typedef int conf_read(void *context, const char *path, struct str *out);
 /* A conf_read that reads files; `context` is not used. */
 int conf_read_file(void *context, const char *path, struct str *out);
 
+/* The names in a directory that fit a pattern; as directory_names (os/directory.h). */
+typedef int conf_list(void *context, const char *directory, const char *pattern, char ***names);
+
+/* A conf_list that looks at directories; `context` is not used. */
+int conf_list_directory(void *context, const char *directory, const char *pattern, char ***names);
+
+/* Where files and directories come from. Nothing here is owned. */
+struct conf_source {
+	conf_read *read;
+	conf_list *list;
+	void *context;
+};
+
 /* Overwrites and frees what a file held: passwords may be in it. */
 void conf_forget(struct str *content);
 

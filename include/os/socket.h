@@ -50,6 +50,10 @@ uint16_t address_port(const struct address *a);
 bool address_is_unix(const struct address *a);
 bool address_same(const struct address *a, const struct address *b);
 
+/* Whether this machine has the address of a TCP peer, or, with `networks`, has an address in the same network. False
+   also if the system does not say. Asks the system. */
+bool address_is_near(const struct peer *p, bool networks);
+
 /* Which kinds of addresses this machine has now, loopback aside; both true if that is not known. Asks the system. */
 void address_families(bool *v4, bool *v6);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "os/directory.h"
 
 int conf_read_file(void *context, const char *path, struct str *out)
 {
@@ -33,6 +34,12 @@ int conf_read_file(void *context, const char *path, struct str *out)
 	fclose(file);
 	mem_wipe(piece, sizeof(piece));
 	return error;
+}
+
+int conf_list_directory(void *context, const char *directory, const char *pattern, char ***names)
+{
+	(void)context;
+	return directory_names(directory, pattern, names);
 }
 
 void conf_forget(struct str *content)

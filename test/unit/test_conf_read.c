@@ -80,11 +80,28 @@ static void the_working_directory_comes_first(void **state)
 	str_fini(&content);
 }
 
+static void directories_are_listed(void **state)
+{
+	char folder[] = "/tmp/pgweir-read-XXXXXX", path[64], **names = NULL;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/a.conf", folder);
+	fclose(fopen(path, "w"));
+	assert_int_equal(conf_list_directory(NULL, folder, "*.conf", &names), 0);
+	assert_string_equal(names[0], "a.conf");
+	assert_null(names[1]);
+	directory_names_free(names);
+	unlink(path);
+	rmdir(folder);
+	assert_int_equal(conf_list_directory(NULL, folder, "*.conf", &names), ENOENT);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(whole_files_are_read),
-	                                   cmocka_unit_test(paths_stand_beside_others),
-	                                   cmocka_unit_test(the_working_directory_comes_first)};
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(whole_files_are_read), cmocka_unit_test(paths_stand_beside_others),
+	    cmocka_unit_test(the_working_directory_comes_first), cmocka_unit_test(directories_are_listed)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -157,6 +157,34 @@ static void a_peers_process_and_user_are_known_on_unix_sockets_only(void **state
 	assert_int_equal(peer_uid(&p), -1);
 }
 
+static struct peer peer_at(const char *text)
+{
+	struct address a;
+
+	assert_true(address_from_text(&a, text, 1));
+	return peer_of_address(&a);
+}
+
+static void this_machine_is_near_and_documentation_is_not(void **state)
+{
+	static const struct {
+		const char *address;
+		bool same_host, same_network;
+	} cases[] = {{"127.0.0.1", true, true},
+	             {"127.9.9.9", false, true},
+	             {"233.252.0.1", false, false}, /* for groups, nobody's own */
+	             {"2001:db8::1", false, false},
+	             {"/tmp/socket", false, false}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct peer p = peer_at(cases[i].address);
+
+		assert_int_equal(address_is_near(&p, false), cases[i].same_host);
+		assert_int_equal(address_is_near(&p, true), cases[i].same_network);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +197,7 @@ int main(void)
 	    cmocka_unit_test(the_longest_address_fits_the_promised_room),
 	    cmocka_unit_test(no_address_has_no_port_and_is_nobody),
 	    cmocka_unit_test(a_peers_process_and_user_are_known_on_unix_sockets_only),
+	    cmocka_unit_test(this_machine_is_near_and_documentation_is_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -198,6 +198,44 @@ static bool is_loopback(const struct sockaddr *any)
 	return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
 }
 
+static bool peer_is_at(const struct peer *p, const struct ifaddrs *i, bool networks)
+{
+	struct address own = {0}, mask = {0};
+	struct peer at, in;
+	size_t size;
+
+	if (i->ifa_addr == NULL || i->ifa_netmask == NULL ||
+	    (i->ifa_addr->sa_family != AF_INET && i->ifa_addr->sa_family != AF_INET6))
+		return false;
+	size = i->ifa_addr->sa_family == AF_INET ? sizeof(own.u.v4) : sizeof(own.u.v6);
+	own.len = mask.len = (socklen_t)size;
+	memcpy(&own.u, i->ifa_addr, size);
+	memcpy(&mask.u, i->ifa_netmask, size);
+	mask.u.any.sa_family = own.u.any.sa_family; /* some systems leave it out */
+	at = peer_of_address(&own);
+	in = peer_of_address(&mask);
+	if (at.family != p->family)
+		return false;
+	for (size_t b = 0; b < sizeof(p->bytes); b++)
+		if (((at.bytes[b] ^ p->bytes[b]) & (networks ? in.bytes[b] : 0xff)) != 0)
+			return false;
+	return true;
+}
+
+bool address_is_near(const struct peer *p, bool networks)
+{
+	struct ifaddrs *list = NULL;
+	bool near = false;
+
+	if (p->family == PEER_UNIX || getifaddrs(&list) != 0)
+		return false;
+	for (const struct ifaddrs *i = list; i != NULL && !near; i = i->ifa_next)
+		near = peer_is_at(p, i, networks);
+	if (list != NULL)
+		freeifaddrs(list);
+	return near;
+}
+
 void address_families(bool *v4, bool *v6)
 {
 	struct ifaddrs *list = NULL;
