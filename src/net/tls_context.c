@@ -351,6 +351,9 @@ static bool set_verification(const struct making *m)
 
 	if (m->s->ca_file[0] != '\0' && !set_authorities(m))
 		return false;
+	/* below verify-ca clients may show one, for HBA lines with method cert; what they show must be right */
+	if (m->s->for_clients && m->s->ca_file[0] != '\0')
+		verify = SSL_VERIFY_PEER;
 	if (m->s->mode >= TLS_MODE_VERIFY_CA) {
 		verify = SSL_VERIFY_PEER | (m->s->for_clients ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0);
 		if (m->s->ca_file[0] == '\0' && SSL_CTX_set_default_verify_paths(ssl) != 1)

@@ -779,6 +779,80 @@ static void certificates_are_compared_with_host_and_authorities(void **state)
 	unlink(other_key);
 }
 
+/* A client that shows the certificate of these files (none if empty) to a server that does not demand one; the name
+   that the server then knows, "" for none, NULL: it broke off. */
+static const char *name_of_client(const char *cert, const char *key, char name[64])
+{
+	struct tls_settings asks = tls_for_clients(), shows = tls_for_servers(TLS_MODE_REQUIRE);
+	struct shared *asking, *showing;
+	struct end server, client;
+	struct end *ends[] = {&server, &client};
+	bool secured;
+
+	asks.ca_file = cert[0] == '\0' ? tls_cert : cert;
+	shows.cert_file = cert;
+	shows.key_file = key;
+	asking = tls_context(&asks);
+	showing = tls_context(&shows);
+	join_two(&server, &client);
+	assert_true(stream_start_tls(server.stream, asking, NULL, NULL));
+	assert_true(stream_start_tls(client.stream, showing, "localhost", NULL));
+	assert_true(run_until(loop, is_settled, ends));
+	secured = server.secured;
+	if (!secured || !stream_peer_name(server.stream, name, 64))
+		name[0] = '\0';
+	leave(&client);
+	leave(&server);
+	shared_unref(asking);
+	shared_unref(showing);
+	return secured ? name : NULL;
+}
+
+static void clients_may_show_a_certificate_where_there_are_authorities(void **state)
+{
+	char cert[140], key[140], name[64];
+
+	(void)state;
+	assert_string_equal(name_of_client("", "", name), "");
+	snprintf(cert, sizeof(cert), "%s2", tls_cert);
+	snprintf(key, sizeof(key), "%s2", tls_key);
+	assert_true(tls_make_named(cert, key, "ann", -1));
+	assert_string_equal(name_of_client(cert, key, name), "ann");
+	assert_true(tls_make_named(cert, key, "ann\0bob", 7));
+	assert_string_equal(name_of_client(cert, key, name), "");
+	unlink(cert);
+	unlink(key);
+}
+
+static void a_certificate_of_a_stranger_is_refused_even_where_none_is_demanded(void **state)
+{
+	struct tls_settings asks = tls_for_clients(), shows = tls_for_servers(TLS_MODE_REQUIRE);
+	struct shared *asking, *showing;
+	struct end server, client;
+	char cert[140], key[140];
+
+	(void)state;
+	snprintf(cert, sizeof(cert), "%s2", tls_cert);
+	snprintf(key, sizeof(key), "%s2", tls_key);
+	assert_true(tls_make_files(cert, key));
+	asks.ca_file = tls_cert;
+	shows.cert_file = cert;
+	shows.key_file = key;
+	asking = tls_context(&asks);
+	showing = tls_context(&shows);
+	join_two(&server, &client);
+	assert_true(stream_start_tls(server.stream, asking, NULL, NULL));
+	assert_true(stream_start_tls(client.stream, showing, "localhost", NULL));
+	assert_true(run_until(loop, is_broken, &server));
+	assert_int_equal(server.code, FAILURE_TLS_NOT_TRUSTED);
+	leave(&client);
+	leave(&server);
+	shared_unref(asking);
+	shared_unref(showing);
+	unlink(cert);
+	unlink(key);
+}
+
 /* ---- beginning at once ---- */
 
 static void a_client_may_begin_at_once_with_bytes_that_were_read_already(void **state)
@@ -899,6 +973,8 @@ int main(void)
 	    cmocka_unit_test(nothing_stays_inside_whatever_the_peer_sends),
 	    cmocka_unit_test(unencrypted_bytes_beside_the_request_are_refused),
 	    cmocka_unit_test(whatever_a_peer_says_instead_is_a_failure),
+	    cmocka_unit_test(clients_may_show_a_certificate_where_there_are_authorities),
+	    cmocka_unit_test(a_certificate_of_a_stranger_is_refused_even_where_none_is_demanded),
 	    cmocka_unit_test(certificates_are_compared_with_host_and_authorities),
 	    cmocka_unit_test(a_client_may_begin_at_once_with_bytes_that_were_read_already),
 	    cmocka_unit_test(a_crowd_shakes_hands_a_few_at_a_time),

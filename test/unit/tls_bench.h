@@ -16,8 +16,8 @@
 static char tls_folder[64];
 static char tls_cert[128], tls_key[128];
 
-/* A self-signed certificate for "localhost", and its key. */
-static inline bool tls_make_files(const char *cert_path, const char *key_path)
+/* A self-signed certificate for a common name of `len` bytes, and its key. */
+static inline bool tls_make_named(const char *cert_path, const char *key_path, const char *common, int len)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	X509 *cert = X509_new();
@@ -28,7 +28,7 @@ static inline bool tls_make_files(const char *cert_path, const char *key_path)
 	X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
 	X509_gmtime_adj(X509_getm_notAfter(cert), 36000);
 	X509_set_pubkey(cert, key);
-	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"localhost", -1, -1, 0);
+	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)common, len, -1, 0);
 	X509_set_issuer_name(cert, name);
 	X509_sign(cert, key, EVP_sha256());
 	f = fopen(cert_path, "w");
@@ -40,6 +40,11 @@ static inline bool tls_make_files(const char *cert_path, const char *key_path)
 	EVP_PKEY_free(key);
 	X509_free(cert);
 	return true;
+}
+
+static inline bool tls_make_files(const char *cert_path, const char *key_path)
+{
+	return tls_make_named(cert_path, key_path, "localhost", -1);
 }
 
 static inline bool tls_make_folder(void)
