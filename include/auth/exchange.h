@@ -31,8 +31,10 @@ enum exchange_method {
 	EXCHANGE_PLAIN, /* cleartext password */
 	EXCHANGE_MD5,   /* becomes SCRAM where a SCRAM verifier is stored */
 	EXCHANGE_SCRAM,
-	EXCHANGE_PAM, /* these two: cleartext password, of which somebody else says whether it is right; */
-	EXCHANGE_LDAP /* users need not exist here */
+	EXCHANGE_CERT, /* nothing is asked: its certificate has said who it is */
+	EXCHANGE_PEER, /* the same with the account at the other end of a Unix socket */
+	EXCHANGE_PAM,  /* these two: cleartext password, of which somebody else says whether it is right; */
+	EXCHANGE_LDAP  /* users need not exist here */
 };
 
 enum exchange_result {
@@ -52,6 +54,8 @@ enum exchange_refusal {
 	EXCHANGE_NOT_TRUSTED,    /* "trust" authentication failed */
 	EXCHANGE_PAM_FAILED,     /* PAM authentication failed */
 	EXCHANGE_LDAP_FAILED,    /* LDAP authentication failed */
+	EXCHANGE_CERT_FAILED,    /* certificate authentication failed */
+	EXCHANGE_PEER_FAILED,    /* unix socket login rejected */
 	EXCHANGE_TOO_LONG,       /* password too long */
 	EXCHANGE_BROKEN_MESSAGE, /* failed to parse packet */
 	EXCHANGE_OUT_OF_MEMORY   /* out of memory */
@@ -68,6 +72,8 @@ struct exchange_setup {
 	size_t binding_len;        /* at most SCRAM_MAX_BINDING_BYTES */
 	const char *host;          /* EXCHANGE_PAM: where the client is, in numbers, or "[local]"; copied */
 	struct ldap_options *ldap; /* EXCHANGE_LDAP: a reference is taken */
+	const char *unproven; /* EXCHANGE_CERT, EXCHANGE_PEER: why it may not be this user, for the log; NULL: it may.
+	                         Lives as long as the exchange */
 	uint8_t random[EXCHANGE_RANDOM_BYTES]; /* fresh for every login */
 };
 

@@ -156,6 +156,7 @@ struct config {
 	struct conf_tls_contexts tls;
 	struct ldap_options *ldap; /* what auth_ldap_options says; NULL: it is empty */
 	struct conf_mock mock;
+	struct shared *rules;      /* HBA rules (auth/hba.h), kept like `tls`; NULL: auth_type is not hba */
 	struct conf_texts notices; /* for the log, once: what is accepted and has no effect, what was not found */
 };
 

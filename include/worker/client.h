@@ -33,7 +33,7 @@ struct words;
 	X(HELLO, "waiting for the startup packet", client_login_hello)                                                 \
 	X(LOOKUP, "waiting for its password to be looked up", client_login_wait)                                       \
 	X(PROVING, "waiting for the client's proof of identity", client_login_proof)                                   \
-	X(DERIVING, "waiting for a key derivation", client_login_wait)                                                 \
+	X(DERIVING, "waiting for a helper thread", client_login_wait)                                                  \
 	X(ASKING, "waiting for PAM or an LDAP server", client_login_wait)                                              \
 	X(MOVING, "on its way to its pool's worker", client_login_wait)                                                \
 	X(GREETING, "waiting for the pool's first server connection", client_login_wait)                               \

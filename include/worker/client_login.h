@@ -30,6 +30,8 @@ void client_login_say_attempt(struct client *c);
 
 /* The letter CLIENT_KEYS. */
 void client_login_keys(struct worker *w, struct letter *letter);
+/* The letter LETTER_CLIENT_ACCOUNT. */
+void client_login_account(struct worker *w, struct letter *letter);
 /* The letter LETTER_CLIENT_ANSWER. */
 void client_login_answer(struct worker *w, struct letter *letter);
 

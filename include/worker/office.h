@@ -24,6 +24,7 @@ enum office_letter {
 	LETTER_ARRIVE = LETTER_KINDS_OF_POOL, /* client: to a worker: log in */
 	LETTER_JOIN,                          /* client: to its seat's worker, once, at the end of its login */
 	LETTER_CLIENT_KEYS,                   /* login: a key derivation for a client has ended */
+	LETTER_CLIENT_ACCOUNT,                /* login: the name of a client's account is known, or there is none */
 	LETTER_CLIENT_ANSWER,                 /* login: PAM or an LDAP server has answered, or cannot be asked */
 	LETTER_SERVER_KEYS,                   /* server_login: likewise for a server */
 	LETTER_VISIT,                         /* visit: from worker to worker, at last to main */

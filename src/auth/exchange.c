@@ -32,6 +32,7 @@ struct exchange {
 	bool is_mock; /* goes through all the motions and is refused */
 	char *user;
 	struct secret *secret;
+	const char *unproven;
 	uint32_t scram_iterations;
 	struct conf_mock mock;
 	enum secret_kind kind; /* of the secret; without one: what the mock pretends */
@@ -61,6 +62,7 @@ struct exchange *exchange_new(const struct auth_context *ctx, const struct excha
 	e->method = setup->method;
 	e->user_exists = setup->user_exists;
 	e->secret = setup->user_exists ? secret_ref(setup->secret) : NULL;
+	e->unproven = setup->unproven;
 	e->scram_iterations = setup->scram_iterations;
 	e->mock = setup->mock;
 	memcpy(e->random, setup->random, sizeof(e->random));
@@ -172,6 +174,14 @@ static bool choose_kind(struct exchange *e)
 	return true;
 }
 
+/* By certificate or account: there is nothing to ask. */
+static enum exchange_result judge_identity(struct exchange *e, enum exchange_refusal refusal)
+{
+	if (e->unproven != NULL)
+		return refuse(e, refusal, e->unproven);
+	return e->user_exists ? pass(e) : refuse(e, refusal, "no such user");
+}
+
 enum exchange_result exchange_start(struct exchange *e, struct str *out)
 {
 	if (e->state != EXCHANGE_FRESH)
@@ -185,6 +195,10 @@ enum exchange_result exchange_start(struct exchange *e, struct str *out)
 		return e->user_exists ? pass(e) : refuse(e, EXCHANGE_NOT_TRUSTED, "no such user");
 	case EXCHANGE_ANY:
 		return pass(e);
+	case EXCHANGE_CERT:
+		return judge_identity(e, EXCHANGE_CERT_FAILED);
+	case EXCHANGE_PEER:
+		return judge_identity(e, EXCHANGE_PEER_FAILED);
 	case EXCHANGE_PLAIN:
 	case EXCHANGE_PAM:
 	case EXCHANGE_LDAP:
@@ -558,6 +572,10 @@ const char *exchange_refusal_text(enum exchange_refusal why)
 		return "PAM authentication failed";
 	case EXCHANGE_LDAP_FAILED:
 		return "LDAP authentication failed";
+	case EXCHANGE_CERT_FAILED:
+		return "certificate authentication failed";
+	case EXCHANGE_PEER_FAILED:
+		return "unix socket login rejected";
 	case EXCHANGE_TOO_LONG:
 		return "password too long";
 	case EXCHANGE_BROKEN_MESSAGE:

@@ -61,6 +61,7 @@ void config_unref(const struct config *c)
 	conf_drop_tls(counted);
 	if (counted->ldap != NULL)
 		shared_unref(&counted->ldap->shared);
+	shared_unref(counted->rules);
 	settings_fini(&counted->settings);
 	entries_unref(counted->entries);
 	texts_fini(&counted->notices);

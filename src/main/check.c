@@ -7,6 +7,7 @@
  * Each part only adds findings; here they are printed. Main thread.
  */
 #include "main/check.h"
+#include "main/rules.h"
 #include "main/tls.h"
 
 #include <errno.h>
@@ -152,7 +153,8 @@ static bool load(struct check *c)
 	memset(&why, 0, sizeof(why));
 	c->config =
 	    conf_is_url(source) ? config_from_url(source, &why) : config_load(source, NULL, conf_read_file, NULL, &why);
-	if (c->config != NULL && !tls_prepare(c->config, NULL, &why)) {
+	if (c->config != NULL &&
+	    (!rules_prepare(c->config, NULL, &rules_source, &why) || !tls_prepare(c->config, NULL, &why))) {
 		config_unref(c->config);
 		c->config = NULL;
 	}

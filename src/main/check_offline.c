@@ -8,10 +8,10 @@ struct offline_row {
 	void (*of_account)(struct findings *f, const struct config *c, const char *account);
 };
 
-/* A further kind of file or setting (key pairs, HBA rules) gets its own check_*.c and a row here. */
+/* A further kind of file or setting (key pairs) gets its own check_*.c and a row here. */
 static const struct offline_row rows[] = {
     {check_settings, NULL}, {check_differences, NULL}, {check_secrets, NULL},
-    {NULL, check_files},    {check_descriptors, NULL},
+    {check_rules, NULL},    {NULL, check_files},       {check_descriptors, NULL},
 };
 
 /* What the loader accepted and has a remark on. */

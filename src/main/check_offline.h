@@ -21,6 +21,9 @@ bool check_looks_up(const struct config *c);
 /* check_secrets.c: what is stored against what auth_type needs. Pure. */
 void check_secrets(struct findings *f, const struct config *c);
 
+/* check_rules.c: HBA rules that never match, or that let nobody in. Pure. */
+void check_rules(struct findings *f, const struct config *c);
+
 /* check_files.c: files, directories and addresses, as the account that will serve. `account` is its name. */
 void check_files(struct findings *f, const struct config *c, const char *account);
 

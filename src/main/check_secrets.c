@@ -8,6 +8,8 @@ static const char *cannot_prove(enum auth_type type, enum secret_kind kind)
 	switch (type) {
 	case AUTH_TYPE_ANY:
 	case AUTH_TYPE_TRUST:
+	case AUTH_TYPE_CERT:
+	case AUTH_TYPE_HBA: /* that depends on the rule */
 		return NULL;
 	case AUTH_TYPE_SCRAM:
 		if (kind == SECRET_MD5)
@@ -15,8 +17,6 @@ static const char *cannot_prove(enum auth_type type, enum secret_kind kind)
 		break;
 	case AUTH_TYPE_PLAIN:
 	case AUTH_TYPE_MD5: /* clients with a SCRAM verifier are asked for SCRAM */
-	case AUTH_TYPE_CERT:
-	case AUTH_TYPE_HBA:
 	case AUTH_TYPE_LDAP:
 	case AUTH_TYPE_PAM:
 		break;
@@ -53,7 +53,8 @@ static void look_for_anybody(struct findings *f, const struct config *c)
 
 	if (c->settings.auth_type == AUTH_TYPE_ANY || config_login(c, 0) != NULL || check_looks_up(c))
 		return;
-	if (c->settings.auth_type == AUTH_TYPE_TRUST && config_user(c, 0) != NULL)
+	/* cert, hba: who is in [users] may come without a password, too */
+	if (cannot_prove(c->settings.auth_type, SECRET_NONE) == NULL && config_user(c, 0) != NULL)
 		return;
 	n = findings_add(f, SEVERITY_ERROR, "secrets", "no user can log in: %s",
 	                 file == NULL || file[0] == '\0' ? "auth_file is not set" : "auth_file names none");

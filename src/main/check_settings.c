@@ -1,6 +1,7 @@
 /* Settings against each other. Pure; main thread. */
 #include <string.h>
 
+#include "auth/hba.h"
 #include "base/clock.h"
 #include "main/check_offline.h"
 #include "worker/console_guest.h"
@@ -152,8 +153,14 @@ static void look_at_auth_query(struct findings *f, const struct config *c, const
 /* ---- who is named ---- */
 
 /* With "any" nobody needs to be known; PAM and LDAP know their users themselves. */
-static bool needs_known_users(enum auth_type type)
+static bool needs_known_users(const struct config *c)
 {
+	enum auth_type type = c->settings.auth_type;
+	const struct hba_rule *r;
+
+	for (unsigned i = 0; c->rules != NULL && (r = hba_rule_at(hba_of(c->rules), i)) != NULL; i++)
+		if (r->method == HBA_PAM || r->method == HBA_LDAP)
+			return false;
 	return type != AUTH_TYPE_ANY && type != AUTH_TYPE_PAM && type != AUTH_TYPE_LDAP;
 }
 
@@ -186,7 +193,7 @@ static void look_at_names(struct findings *f, const struct config *c, const char
 	const char *rest = list == NULL ? "" : list;
 	struct finding *n;
 
-	while (needs_known_users(c->settings.auth_type) && next_name(&rest, name, sizeof(name))) {
+	while (needs_known_users(c) && next_name(&rest, name, sizeof(name))) {
 		if (is_known(c, name))
 			continue;
 		n = findings_add(f, SEVERITY_WARNING, "settings",
@@ -212,8 +219,8 @@ static void look_at_listed(struct findings *f, const struct config *c, const str
 	enum auth_type type = c->settings.auth_type;
 	struct finding *n;
 
-	if (!needs_known_users(type) || type == AUTH_TYPE_TRUST || config_find_login(c, u->name) != NULL ||
-	    is_forced(c, u->name) || check_looks_up(c))
+	if (!needs_known_users(c) || type == AUTH_TYPE_TRUST || type == AUTH_TYPE_CERT || type == AUTH_TYPE_HBA ||
+	    config_find_login(c, u->name) != NULL || is_forced(c, u->name) || check_looks_up(c))
 		return;
 	n = findings_add(f, SEVERITY_WARNING, "settings",
 	                 "user \"%s\" of [users] cannot log in: auth_file does not have that user", u->name);

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "conf/config.h"
 #include "main/action.h"
+#include "main/rules.h"
 #include "main/supervisor.h"
 #include "main/tls.h"
 #include "net/dns.h"
@@ -93,7 +94,8 @@ static bool build(struct edition *e)
 		return false;
 	}
 	e->fresh = fresh;
-	if (!tls_prepare(fresh, e->action.s->config, &why)) {
+	if (!rules_prepare(fresh, e->name == NULL ? NULL : e->action.s->config, &rules_source, &why) ||
+	    !tls_prepare(fresh, e->action.s->config, &why)) {
 		refuse(e, why.text, why.hint);
 		return false;
 	}

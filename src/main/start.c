@@ -8,6 +8,7 @@
 
 #include "base/version.h"
 #include "conf/url.h"
+#include "main/rules.h"
 #include "main/tls.h"
 #include "net/libraries.h"
 #include "os/error.h"
@@ -28,10 +29,11 @@ struct config *start_load(const struct options *o, struct log *log)
 
 	memset(&why, 0, sizeof(why));
 	c = is_url ? config_from_url(o->source, &why) : config_load(o->source, NULL, conf_read_file, NULL, &why);
-	if (c != NULL) {
+	if (c != NULL && rules_prepare(c, NULL, &rules_source, &why)) {
 		log_write(log, LEVEL_DEBUG, "configuration read: %s", is_url ? "a URL" : o->source);
 		return c;
 	}
+	config_unref(c);
 	log_write(log, LEVEL_ERROR, "%s%s%s", why.text, why.hint[0] == '\0' ? "" : "\nHINT: ", why.hint);
 	log_write(log, LEVEL_FATAL, is_url ? "cannot use the URL" : "cannot load config file");
 	return NULL;

@@ -13,6 +13,13 @@ static bool prepare_clients(struct config *fresh, const struct config *running, 
 	struct tls_settings set;
 
 	conf_client_tls(&fresh->settings, &set);
+	if (fresh->settings.auth_type == AUTH_TYPE_CERT && set.mode != TLS_MODE_VERIFY_FULL) {
+		(void)conf_fail(why, NULL, 0, "auth_type=cert requires client_tls_sslmode=SSLMODE_VERIFY_FULL");
+		conf_hint(why, "Set client_tls_sslmode = verify-full, or auth_type = hba with lines of method cert.");
+		return false;
+	}
+	if (fresh->settings.auth_type == AUTH_TYPE_CERT && set.ca_file[0] == '\0')
+		return conf_fail(why, NULL, 0, "auth_type=cert requires client_tls_ca_file");
 	return tls_context_make(&set, running == NULL ? NULL : running->tls.client, &fresh->tls.client, why);
 }
 

@@ -651,8 +651,15 @@ static enum step begin_login(struct client *c, const struct startup *s)
 		l->rights = CONSOLE_ADMIN;
 		return to_console(c);
 	}
-	if (lookup_is_due(c))
-		return lookup_begin(c);
+	/* whom the rules turn away, or leave to PAM or LDAP, shall cost no query */
+	if (lookup_is_due(c)) {
+		bool needs_user = true;
+
+		if (login_may_prove(c, &needs_user) == STEP_CLOSED)
+			return STEP_CLOSED;
+		if (needs_user)
+			return lookup_begin(c);
+	}
 	if (l->console && console_rights(c) == STEP_CLOSED)
 		return STEP_CLOSED;
 	return login_prove(c);

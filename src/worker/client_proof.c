@@ -2,25 +2,53 @@
  * How a client proves who it is: which way is asked of it, the exchange (auth/exchange.h), and what runs off the loop
  * for it. Thread: its worker's.
  *
- *   login_prove ──> exchange ──> PROVING client_login_proof: its next message
- *                            ──> DERIVING: keys come from a helper, client_login_keys
- *                            ──> ASKING: PAM or an LDAP server is asked by a helper, client_login_answer
- *                            ──> login_passed (client_login.c), or refused
+ *   login_prove ──> auth_type, or the HBA rule for it ──> turned away
+ *                                                     ──> DERIVING: the name of its account comes from a helper
+ *       ──> exchange ──> PROVING client_login_proof: its next message
+ *                    ──> DERIVING: keys come from a helper, client_login_keys
+ *                    ──> ASKING: PAM or an LDAP server is asked by a helper, client_login_answer
+ *                    ──> login_passed (client_login.c), or refused
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "auth/exchange.h"
+#include "auth/hba.h"
 #include "base/mem.h"
 #include "net/jobs.h"
 #include "net/loop.h"
 #include "net/stream.h"
+#include "os/process.h"
 #include "os/socket.h"
 #include "wire/message.h"
 #include "worker/client_login.h"
 #include "worker/client_private.h"
 #include "worker/login.h"
 #include "worker/secrets.h"
+
+/* How a client is asked, and by which HBA rule. */
+struct way {
+	enum exchange_method method;
+	const struct hba_rule *rule; /* NULL: by auth_type */
+};
+
+/* ---- turning away ---- */
+
+static void log_failure(struct client *c, const char *detail)
+{
+	struct log_event e = {.level = LEVEL_LOG, .event = "login_failed"};
+
+	if (c->worker->config->settings.log_connections)
+		client_log_event(c, &e, "login failed: db=%s user=%s%s%s", c->login->database, c->login->user,
+		                 detail[0] == '\0' ? "" : ": ", detail);
+}
+
+/* By a rule, or for want of one. The client is not told which. */
+static enum step turn_away(struct client *c, const char *text, const char *detail)
+{
+	log_failure(c, detail);
+	return login_refuse(c, "client_login_failed", SQLSTATE_NOT_AUTHORIZED, text);
+}
 
 /* ---- who may come in ---- */
 
@@ -39,9 +67,10 @@ static enum exchange_method method_of(const struct config *c)
 		return EXCHANGE_PAM;
 	case AUTH_TYPE_LDAP:
 		return EXCHANGE_LDAP;
-	case AUTH_TYPE_SCRAM:
 	case AUTH_TYPE_CERT:
-	case AUTH_TYPE_HBA:
+		return EXCHANGE_CERT;
+	case AUTH_TYPE_SCRAM:
+	case AUTH_TYPE_HBA: /* its rules say more */
 		break;
 	}
 	/* the others are refused by the configuration; the strictest is right if one ever gets here */
@@ -53,6 +82,156 @@ static bool needs_known_user(enum exchange_method method)
 {
 	return method != EXCHANGE_ANY && method != EXCHANGE_PAM && method != EXCHANGE_LDAP;
 }
+
+static enum exchange_method method_of_rule(enum hba_method method)
+{
+	switch (method) {
+	case HBA_TRUST:
+		return EXCHANGE_TRUST;
+	case HBA_MD5:
+		return EXCHANGE_MD5;
+	case HBA_PASSWORD:
+		return EXCHANGE_PLAIN;
+	case HBA_CERT:
+		return EXCHANGE_CERT;
+	case HBA_PEER:
+		return EXCHANGE_PEER;
+	case HBA_LDAP:
+		return EXCHANGE_LDAP;
+	case HBA_PAM:
+		return EXCHANGE_PAM;
+	case HBA_SCRAM:
+	case HBA_REJECT: /* has turned away */
+		break;
+	}
+	return EXCHANGE_SCRAM;
+}
+
+static enum step take_rule(struct client *c, const struct hba_rule *rule, struct way *way)
+{
+	char detail[LOGIN_DETAIL_BYTES];
+
+	client_log(c, LEVEL_DEBUG, "hba rule %s:%u: %s", rule->file, rule->line, hba_method_name(rule->method));
+	if (rule->method == HBA_REJECT) {
+		snprintf(detail, sizeof(detail), "%s:%u rejects it", rule->file, rule->line);
+		return turn_away(c, "login rejected", detail);
+	}
+	way->method = method_of_rule(rule->method);
+	way->rule = rule;
+	return STEP_WAIT;
+}
+
+static enum step no_rule(struct client *c, bool encrypted)
+{
+	char detail[LOGIN_DETAIL_BYTES], addr[64];
+
+	snprintf(detail, sizeof(detail), "no line of auth_hba_file matches a connection from %s, %s%s",
+	         peer_text(stream_peer(c->stream), addr, sizeof(addr)), encrypted ? "with TLS" : "without TLS",
+	         c->login->physical ? ", for replication" : "");
+	return turn_away(c, "no authentication method is found", detail);
+}
+
+/* By the HBA rules. */
+static enum step find_rule(struct client *c, const struct shared *rules, struct way *way)
+{
+	const struct login *l = c->login;
+	struct hba_client who = {.database = l->console ? "pgbouncer" : l->database,
+	                         .user = l->user,
+	                         .peer = stream_peer(c->stream),
+	                         .encrypted = stream_is_secured(c->stream),
+	                         .replicates = l->physical,
+	                         .near = address_is_near};
+	const struct hba_rule *rule;
+	char detail[LOGIN_DETAIL_BYTES];
+
+	switch (rules == NULL ? HBA_NONE : hba_find(hba_of(rules), &who, &rule)) {
+	case HBA_FOUND:
+		return take_rule(c, rule, way);
+	case HBA_NONE:
+		return no_rule(c, who.encrypted);
+	case HBA_FAILED:
+		break;
+	}
+	snprintf(detail, sizeof(detail), "whether %s:%u matches takes too much to find out", rule->file, rule->line);
+	return turn_away(c, "login rejected", detail);
+}
+
+/* STEP_CLOSED: it was turned away. */
+static enum step find_way(struct client *c, struct way *way)
+{
+	const struct config *conf = c->worker->config;
+
+	*way = (struct way){method_of(conf), NULL};
+	if (conf->settings.auth_type != AUTH_TYPE_HBA)
+		return STEP_WAIT;
+	return find_rule(c, conf->rules, way);
+}
+
+enum step login_may_prove(struct client *c, bool *needs_user)
+{
+	struct way way;
+
+	if (find_way(c, &way) == STEP_CLOSED)
+		return STEP_CLOSED;
+	*needs_user = needs_known_user(way.method);
+	return STEP_WAIT;
+}
+
+/* ---- certificates and accounts ---- */
+
+/* NULL: who is proven to be `name` may be the user; else why not, in login->detail. */
+static const char *judge_name(struct login *l, const struct hba_rule *rule, const char *what, const char *name)
+{
+	const struct ident_map *map = rule == NULL ? NULL : rule->map;
+
+	switch (ident_check(map, name, l->user)) {
+	case IDENT_FITS:
+		return NULL;
+	case IDENT_DIFFERS:
+		snprintf(l->detail, sizeof(l->detail), "%s \"%s\"%s%s%s", what, name,
+		         map == NULL ? " is not the user" : ": ident map \"", map == NULL ? "" : rule->map_name,
+		         map == NULL ? "" : "\" does not have that user for it");
+		break;
+	case IDENT_FAILED:
+		snprintf(l->detail, sizeof(l->detail), "%s \"%s\": ident map \"%s\" takes too much to find out", what,
+		         name, map == NULL ? "" : rule->map_name);
+		break;
+	}
+	return l->detail;
+}
+
+static const char *judge_certificate(const struct client *c, const struct hba_rule *rule)
+{
+	char name[LOGIN_ACCOUNT_BYTES];
+
+	if (!stream_is_secured(c->stream))
+		return "TLS connection required";
+	if (!stream_peer_name(c->stream, name, sizeof(name)))
+		return "TLS client certificate required, with a common name";
+	return judge_name(c->login, rule, "TLS certificate name mismatch:", name);
+}
+
+static const char *judge_account(const struct client *c, const struct hba_rule *rule)
+{
+	struct login *l = c->login;
+
+	if (!l->knows_account)
+		return "the connection is not through a Unix socket";
+	if (l->account[0] != '\0')
+		return judge_name(l, rule, "account", l->account);
+	snprintf(l->detail, sizeof(l->detail), "user id %lld has no name", (long long)l->uid);
+	return l->detail;
+}
+
+static enum step start_naming(struct client *c);
+
+/* Its name is asked for off the loop: directory services may be slow. */
+static bool needs_account(const struct client *c, const struct way *way)
+{
+	return way->method == EXCHANGE_PEER && !c->login->knows_account && peer_uid(stream_peer(c->stream)) >= 0;
+}
+
+/* ---- the exchange ---- */
 
 static enum step take_result(struct client *c, enum exchange_result result);
 
@@ -74,8 +253,20 @@ enum step login_prove(struct client *c)
 	const struct conf_login *listed = config_find_login(w->config, l->user);
 	uint8_t binding[STREAM_BINDING_BYTES];
 	char host[ASK_HOST_BYTES];
-	struct exchange_setup setup = {.method = method_of(w->config), .user = l->user};
+	struct way way;
+	struct exchange_setup setup = {.user = l->user};
 
+	if (find_way(c, &way) == STEP_CLOSED)
+		return STEP_CLOSED;
+	if (needs_account(c, &way)) {
+		l->uid = peer_uid(stream_peer(c->stream));
+		return start_naming(c);
+	}
+	setup.method = way.method;
+	if (way.method == EXCHANGE_CERT)
+		setup.unproven = judge_certificate(c, way.rule);
+	if (way.method == EXCHANGE_PEER)
+		setup.unproven = judge_account(c, way.rule);
 	setup.user_exists =
 	    l->looked_up ? l->user_found : listed != NULL || config_find_user(w->config, l->user) != NULL;
 	setup.scram_iterations = (uint32_t)w->config->settings.scram_iterations;
@@ -92,7 +283,7 @@ enum step login_prove(struct client *c)
 	setup.binding_len = stream_binding(c->stream, binding);
 	setup.host =
 	    stream_peer(c->stream)->family == 1 ? "[local]" : peer_text(stream_peer(c->stream), host, sizeof(host));
-	setup.ldap = w->config->ldap;
+	setup.ldap = way.rule != NULL && way.rule->ldap != NULL ? way.rule->ldap : w->config->ldap;
 	loop_random(w->loop, setup.random, sizeof(setup.random));
 	l->exchange = exchange_new(w->office->auth, &setup);
 	if (l->exchange == NULL)
@@ -106,12 +297,8 @@ static enum step refused(struct client *c)
 {
 	struct exchange *x = c->login->exchange;
 	enum exchange_refusal why = exchange_refusal(x);
-	const char *detail = exchange_refusal_detail(x);
-	struct log_event e = {.level = LEVEL_LOG, .event = "login_failed"};
 
-	if (c->worker->config->settings.log_connections)
-		client_log_event(c, &e, "login failed: db=%s user=%s%s%s", c->login->database, c->login->user,
-		                 detail[0] == '\0' ? "" : ": ", detail);
+	log_failure(c, exchange_refusal_detail(x));
 	return login_refuse(c, why == EXCHANGE_OUT_OF_MEMORY ? "out_of_memory" : "client_login_failed",
 	                    why == EXCHANGE_OUT_OF_MEMORY ? SQLSTATE_NO_MEMORY : SQLSTATE_WRONG_PASSWORD,
 	                    exchange_refusal_text(why));
@@ -174,6 +361,41 @@ void client_login_keys(struct worker *w, struct letter *letter)
 	if (take_result(c, exchange_resume(l->exchange, order, &l->out)) == STEP_AGAIN)
 		client_run(c);
 	scram_order_free(order);
+}
+
+/* ---- the name of an account, off the loop ---- */
+
+static void name_account(struct job *job)
+{
+	struct login *l = container_of(job, struct login, job);
+
+	if (!os_user_name(l->uid, l->account, sizeof(l->account)))
+		l->account[0] = '\0';
+	l->knows_account = true;
+}
+
+static enum step start_naming(struct client *c)
+{
+	start_job(c, LETTER_CLIENT_ACCOUNT, name_account, c->worker->office->jobs);
+	(void)client_enter(c, CLIENT_DERIVING);
+	return STEP_WAIT;
+}
+
+void client_login_account(struct worker *w, struct letter *letter)
+{
+	struct login *l = container_of(letter, struct login, job.letter);
+	struct client *c = l->client;
+
+	(void)w;
+	l->job_out = false;
+	if (c == NULL) {
+		login_free(l);
+		return;
+	}
+	stream_resume(c->stream);
+	/* not even one thread could be started: it would be asked for again and again */
+	if ((l->job.done ? login_prove(c) : login_no_memory(c)) == STEP_AGAIN)
+		client_run(c);
 }
 
 /* ---- PAM and LDAP, off the loop ---- */

@@ -11,6 +11,9 @@
 #include "worker/client.h"
 #include "worker/console_guest.h"
 
+#define LOGIN_ACCOUNT_BYTES 256
+#define LOGIN_DETAIL_BYTES 512
+
 /* Owned by its client, or by the job while a derivation or a question is under way. */
 struct login {
 	struct client *client; /* NULL once it has gone while the job was out */
@@ -19,18 +22,23 @@ struct login {
 	struct params *own;              /* what the start-up message asked for */
 	struct exchange *exchange;
 	struct str out; /* not sent yet */
-	struct job job; /* LETTER_CLIENT_KEYS, LETTER_CLIENT_ANSWER */
+	struct job job; /* LETTER_CLIENT_KEYS, _ACCOUNT, _ANSWER */
 	struct scram_order *order;
 	struct ask *ask;
 	const struct auth_context *auth;
-	char *query;           /* auth_query, while it waits for its turn or its answer */
-	struct lookup *lookup; /* its answer, while one is awaited */
-	struct secret *found;  /* by auth_query; NULL: none */
+	char *query;                       /* auth_query, while it waits for its turn or its answer */
+	struct lookup *lookup;             /* its answer, while one is awaited */
+	struct secret *found;              /* by auth_query; NULL: none */
+	int64_t uid;                       /* method peer: the account at the other end, */
+	char account[LOGIN_ACCOUNT_BYTES]; /* and its name, once knows_account; "": it has none */
+	char detail[LOGIN_DETAIL_BYTES];   /* why its certificate or account is not enough, for the log */
+	bool knows_account;
 	bool job_out;
 	bool looked_up;  /* auth_query has been asked, not the user list, */
 	bool user_found; /* and knows the user */
 	bool console;
 	bool known;      /* it is let in there */
+	bool physical;   /* it asks for physical replication */
 	bool replicates; /* its `replication` has gone to its pool */
 	bool unsaid;     /* its "login attempt" line waits for what becomes of it (telling.h) */
 	enum console_rights rights;
@@ -58,6 +66,8 @@ bool login_flush(struct client *c);
 /* auth_query has answered: looked_up, user_found and found say what. */
 void login_looked_up(struct client *c);
 
+/* STEP_CLOSED: an HBA rule, or none, has turned it away. Else says whether it will have to be known here. */
+enum step login_may_prove(struct client *c, bool *needs_user);
 /* Begins the proof: everything of the start-up message has been taken. */
 enum step login_prove(struct client *c);
 /* The client is who it says it is: it goes on to the console or to its pool. */

@@ -304,6 +304,7 @@ enum step login_take_params(struct client *c, const struct startup *s)
 	struct bytes name, value, kind;
 	bool replicates = is_replication(s, &kind);
 
+	c->login->physical = replicates && strcmp(kind.data, "database") != 0;
 	while (startup_next_param(s, &at, &name, &value)) {
 		enum step step = take_param(c, replicates, name, value);
 

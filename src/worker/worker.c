@@ -245,6 +245,9 @@ static void read_letter(void *owner, struct letter *letter)
 	case LETTER_CLIENT_KEYS:
 		client_login_keys(w, letter);
 		break;
+	case LETTER_CLIENT_ACCOUNT:
+		client_login_account(w, letter);
+		break;
 	case LETTER_CLIENT_ANSWER:
 		client_login_answer(w, letter);
 		break;

@@ -163,13 +163,13 @@ def statement(sql, *values):
 class Wire:
 	"""One connection. Every read has a deadline, so a test never hangs."""
 
-	def __init__(self, port, host="127.0.0.1", seconds=15):
+	def __init__(self, port, host="127.0.0.1", seconds=15, source=""):
 		if host.startswith("/"):
 			self.sock = socket.socket(socket.AF_UNIX)
 			self.sock.settimeout(seconds)
 			self.sock.connect(f"{host}/.s.PGSQL.{port}")
 		else:
-			self.sock = socket.create_connection((host, port), timeout=seconds)
+			self.sock = socket.create_connection((host, port), timeout=seconds, source_address=(source, 0))
 			self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 		self.got = b""
 		self.parameters = {}

@@ -423,6 +423,43 @@ static const char *refusal_of(enum exchange_method method, const char *body, siz
 	return text;
 }
 
+static void certificates_and_accounts_are_judged_without_a_question(void **state)
+{
+	static const struct {
+		enum exchange_method method;
+		bool exists;
+		const char *unproven, *text, *detail; /* text NULL: passes */
+	} cases[] = {
+	    {EXCHANGE_CERT, true, NULL, NULL, NULL},
+	    {EXCHANGE_CERT, false, NULL, "certificate authentication failed", "no such user"},
+	    {EXCHANGE_CERT, true, "another name", "certificate authentication failed", "another name"},
+	    {EXCHANGE_PEER, true, NULL, NULL, NULL},
+	    {EXCHANGE_PEER, false, NULL, "unix socket login rejected", "no such user"},
+	    {EXCHANGE_PEER, false, "another name", "unix socket login rejected", "another name"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct exchange_setup setup = {.method = cases[i].method,
+		                               .user = "ann",
+		                               .user_exists = cases[i].exists,
+		                               .unproven = cases[i].unproven};
+		struct exchange *e = exchange_new(ctx, &setup);
+		struct str out;
+
+		assert_non_null(e);
+		str_init(&out, 1000);
+		assert_int_equal(exchange_start(e, &out), cases[i].text == NULL ? EXCHANGE_PASSED : EXCHANGE_REFUSED);
+		assert_int_equal(out.len, 0);
+		if (cases[i].text != NULL) {
+			assert_string_equal(exchange_refusal_text(exchange_refusal(e)), cases[i].text);
+			assert_string_equal(exchange_refusal_detail(e), cases[i].detail);
+		}
+		exchange_free(e);
+		str_fini(&out);
+	}
+}
+
 static void malformed_passwords_are_refused(void **state)
 {
 	static const enum exchange_method methods[] = {EXCHANGE_PLAIN, EXCHANGE_MD5};
@@ -812,6 +849,7 @@ int main(void)
 	    cmocka_unit_test(mock_salt_is_stable_per_user_and_looks_like_a_real_one),
 	    cmocka_unit_test(keys_of_a_plain_secret_are_derived_once),
 	    cmocka_unit_test(login_keys_prove_the_password_to_a_server_with_that_verifier),
+	    cmocka_unit_test(certificates_and_accounts_are_judged_without_a_question),
 	    cmocka_unit_test(malformed_passwords_are_refused),
 	    cmocka_unit_test(longest_password_is_accepted),
 	    cmocka_unit_test(cleartext_password_can_be_used_at_the_server),

@@ -342,8 +342,6 @@ static void values_that_need_a_missing_part_say_so(void **state)
 	static const struct {
 		const char *name, *value, *part;
 	} cases[] = {
-	    {"auth_type", "hba", "that way of authentication"},
-	    {"auth_type", "cert", "that way of authentication"},
 #ifndef HAVE_CARES
 	    {"dns_zone_check_period", "0.1", "lookups through c-ares"},
 	    {"resolv_conf", "/etc/x", "lookups through c-ares"},

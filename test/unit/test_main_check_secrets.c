@@ -38,6 +38,8 @@ static void each_kind_is_held_against_each_way_to_log_in(void **state)
 	check("plain", users, "warning secrets: user \"none\" cannot log in by plain: the stored secret is empty\n");
 	check("trust", users, "");
 	check("any", users, "");
+	check("cert", users, "");
+	check("hba", users, "");
 }
 
 static void somebody_must_be_able_to_log_in(void **state)

@@ -120,12 +120,39 @@ static void what_is_broken_anywhere_refuses_the_whole(void **state)
 	}
 }
 
+static void certificates_as_identity_need_to_be_demanded(void **state)
+{
+	static const struct {
+		const char *text, *words;
+	} cases[] = {{"", "auth_type=cert requires client_tls_sslmode=SSLMODE_VERIFY_FULL"},
+	             {"client_tls_sslmode=verify-ca\nclient_tls_ca_file=x\n",
+	              "auth_type=cert requires client_tls_sslmode=SSLMODE_VERIFY_FULL"},
+	             {"client_tls_sslmode=verify-full\n", "auth_type=cert requires client_tls_ca_file"}};
+	char good[300], text[300];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct conf_error why;
+		struct config *c;
+
+		snprintf(text, sizeof(text), "auth_type=cert\n%s", cases[i].text);
+		c = load(text);
+		assert_false(tls_prepare(c, NULL, &why));
+		assert_string_equal(why.text, cases[i].words);
+		config_unref(c);
+	}
+	snprintf(good, sizeof(good), "auth_type=cert\nclient_tls_sslmode=verify-full\nclient_tls_ca_file=%s\n",
+	         tls_cert);
+	config_unref(prepared(good, NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(each_database_has_its_own_context_or_the_common_one),
 	    cmocka_unit_test(a_reload_keeps_what_has_not_changed),
 	    cmocka_unit_test(what_is_broken_anywhere_refuses_the_whole),
+	    cmocka_unit_test(certificates_as_identity_need_to_be_demanded),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

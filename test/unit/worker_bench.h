@@ -290,17 +290,16 @@ static inline struct side *bench_side(struct bench *b, int fd, bool is_server)
 	return NULL;
 }
 
-/* A client connects. NULL: out of memory. */
-static inline struct side *bench_client(struct bench *b)
+/* A client connects from there. NULL: out of memory. */
+static inline struct side *bench_client_from(struct bench *b, const struct peer *peer)
 {
-	static const struct peer peer = {.family = 4, .port = 5555, .bytes = {127, 0, 0, 1}};
 	struct stream *stream;
 	struct client *c;
 	int fd[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd), 0);
 	bench_spare(false);
-	stream = stream_adopt(fd[0], &peer);
+	stream = stream_adopt(fd[0], peer);
 	c = stream == NULL ? NULL : client_new(b->office, stream);
 	bench_spare(true);
 	if (c == NULL) {
@@ -312,6 +311,13 @@ static inline struct side *bench_client(struct bench *b)
 	office_post(b->office, &c->letter);
 	bench_settle(b);
 	return bench_side(b, fd[1], false);
+}
+
+static inline struct side *bench_client(struct bench *b)
+{
+	static const struct peer peer = {.family = 4, .port = 5555, .bytes = {127, 0, 0, 1}};
+
+	return bench_client_from(b, &peer);
 }
 
 /* The connection that the worker has made to PostgreSQL; NULL: none. */
