@@ -6,6 +6,7 @@ import unicodedata
 import psycopg2
 import pytest
 
+from pooler import USERS
 from wire import ServerError, md5_secret
 
 PASSWORD = "right one"
@@ -140,7 +141,7 @@ def test_users_who_do_not_exist_look_like_those_of_the_list(start_pooler, roles,
 	names = [f"listed_{i}" for i in range(3)]
 	foreign = "SCRAM-SHA-256$7777:" + "QUJDREVGR0g=" + "$" + "A" * 43 + "=:" + "A" * 43 + "="
 	secret = {"other_scram": lambda name: foreign}.get(stored) or roles[stored]
-	every_user = {name: secret(name) for name in names + ["app", "other", "third", "free_user", "plain_user", "md5_user", "admin", "stats"]}
+	every_user = {name: secret(name) for name in [*names, *USERS]}
 	pooler = start_pooler(auth_type=asked, secrets=every_user)
 	assert shape(pooler, "nobody_like_that") == shape(pooler, "listed_0") == shape(pooler, "nobody_like_this")
 
