@@ -157,8 +157,10 @@ def test_words_that_a_refusal_offers_are_taken(pooler, console):
 		offered = re.search(r"must be (?:one of )?([\w., -]*\w)", error.fields["D"])
 		assert offered, error.fields
 		for word in re.split(r", (?:or )?| or ", offered[1]):
-			assert told(console, f"SET {setting.name} = '{word}'") is not None, (setting.name, word)
-			assert told(console, f"SET {setting.name} = '{word.upper()}'") is not None, (setting.name, word)
+			for form in (word, word.upper()):
+				answer = console.ask(query(f"SET {setting.name} = '{form}'"))[0]
+				# it may need other settings, such as certificates
+				assert answer.type != "E" or "must be one of" not in answer.fields["D"], (setting.name, form)
 			count += 1
 	assert count > 10
 
