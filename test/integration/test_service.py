@@ -53,8 +53,10 @@ def hanging(tid):
 	for request in (PTRACE_SEIZE, PTRACE_INTERRUPT):
 		assert libc.ptrace(request, tid, None, None) == 0, os.strerror(ctypes.get_errno())
 	os.waitpid(tid, 0x40000000) # __WALL: until it does
-	yield
-	assert libc.ptrace(PTRACE_DETACH, tid, None, None) == 0
+	try:
+		yield
+	finally:
+		assert libc.ptrace(PTRACE_DETACH, tid, None, None) == 0
 
 
 def next_sign(s):
