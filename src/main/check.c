@@ -196,6 +196,9 @@ static void look(struct check *c)
 	take_account(c);
 	check_offline(&c->findings, c->config, c->account);
 	show(c);
+	if (!c->o->quick)
+		check_asked(&c->findings, c->config);
+	show(c);
 	if (logins_init(&l, c->config, c->o->database, c->o->quick))
 		go_online(c, &l);
 	else

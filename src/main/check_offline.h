@@ -30,6 +30,9 @@ void check_files(struct findings *f, const struct config *c, const char *account
 /* check_files.c: descriptors against max_client_conn and pool sizes; raises this process's soft limit. */
 void check_descriptors(struct findings *f, const struct config *c);
 
+/* check_asked.c: PAM's service file, and whether LDAP servers answer, which may take a while; not one of the table. */
+void check_asked(struct findings *f, const struct config *c);
+
 /* check_offline.c: all of the above, one row each, for a configuration that could be loaded. */
 void check_offline(struct findings *f, const struct config *c, const char *account);
 

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from certificates import Authority
+from checking import Checker
 from directory import ADMIN, ADMIN_PASSWORD, SUFFIX, Directory
 from processes import account, start
 from waiting import until
@@ -299,3 +300,19 @@ def test_password_of_the_search_is_not_in_show_config(start_pooler, here, cluste
 	pooler = start_pooler(auth_ldap_options=f"{here} {SEARCH} ldapbinddn={quoted(ADMIN)} ldapbindpasswd=oh-no-not-me")
 	row = [r for r in pooler.console("SHOW CONFIG") if r["key"] == "auth_ldap_options"][0]
 	assert "ldapbindpasswd=****" in row["value"] and "oh-no" not in row["value"]
+
+
+# Before the first client
+
+@pytest.mark.parametrize("password, severity", [(ADMIN_PASSWORD, "ok"), ("wrong", "warning")])
+def test_check_asks_the_ldap_server(cluster, folder, here, password, severity):
+	"""As who searches, if somebody is named."""
+	options = f'{here} {SEARCH} ldapbinddn="{ADMIN}" ldapbindpasswd={quoted(password)}'
+	checker = Checker(cluster, folder, auth_type="ldap", auth_ldap_options=options)
+	try:
+		found = checker.run("--json")
+		steps = found.of(step="ldap")
+		assert [step["severity"] for step in steps] == [severity], found.out
+		assert password not in found.out
+	finally:
+		checker.discard()
