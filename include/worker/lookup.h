@@ -25,6 +25,9 @@ void lookup_got_server(struct client *c, struct server *s);
    end. */
 void lookup_server_lost(struct client *c, struct server *s, const char *reason);
 
+/* The part of a server that is being closed. */
+void lookup_server_free(struct server *s);
+
 /* Its time is over: FATAL with the name of the setting, and what it waited for in SHOW ERRORS. */
 void lookup_time_out(struct client *c, const char *setting, const char *precise);
 /* No server can be had, and why is not for strangers: the incident's number is all that it is told. */

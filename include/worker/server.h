@@ -45,7 +45,7 @@ enum errand {
 	ERRAND_PARAMS,  /* SET, for its client */
 	ERRAND_CONNECT, /* connect_query after login */
 	ERRAND_RESET,   /* server_reset_query, its client has left */
-	ERRAND_LOOKUP,  /* auth_query, for its client, which logs in */
+	ERRAND_LOOKUP,  /* auth_query, for its client, which logs in, or has left meanwhile */
 	ERRAND_CANCEL   /* waits until a cancel request for it has been closed */
 };
 
@@ -86,6 +86,7 @@ struct server {
 	uint64_t errand_us;         /* when the last errand began */
 	uint64_t silent_us;         /* if it ended for being silent: how long nothing was acknowledged; 0: not known */
 	struct failure *last_words; /* it said why it would go; NULL: it has not */
+	struct lookup *lookup;      /* ERRAND_LOOKUP: the answer as far as it has come; owned */
 	char *refusal;              /* what it said last to our SETs for a client, owned; NULL: nothing */
 	struct timer *timer;        /* connect, idle, lifetime, query and transaction timeouts; set lazily */
 	uint64_t timer_at_us;       /* when it fires; UINT64_MAX: not set */
@@ -131,6 +132,8 @@ void server_event(void *owner, enum stream_event event);
 /* The server answered its errand with an error, of which this is the body or the first part: says so where nothing else
    comes of it. */
 void server_errand_failed(struct server *s, const char *body, size_t len);
+/* Its errand has begun at errand_us: it may last as long as server_connect_timeout says. */
+void server_watch_errand(struct server *s);
 /* Its errand's ReadyForQuery has come. */
 void server_errand_done(struct server *s);
 

@@ -142,6 +142,13 @@ static void drop_waiting(struct visit *v, struct worker *w)
 		if (c->state == CLIENT_QUEUED || c->state == CLIENT_GREETING || c->state == CLIENT_LOOKUP)
 			client_fail_text(c, SQLSTATE_ADMIN_SHUTDOWN, "server shutting down");
 	}
+	list_each_safe (node, after, &w->servers) {
+		struct server *server = container_of(node, struct server, on_worker);
+
+		if (server->errand == ERRAND_LOOKUP &&
+		    server->client == NULL) /* nobody waits for its answer any more */
+			server_close(server, "server shutting down");
+	}
 }
 
 static void drop_done(struct visit *v)

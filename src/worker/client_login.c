@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "auth/exchange.h"
-#include "auth/lookup.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "net/loop.h"
@@ -62,9 +61,6 @@ void login_free(struct login *l)
 	params_unref(l->own);
 	exchange_free(l->exchange);
 	scram_order_free(l->order);
-	if (l->lookup != NULL)
-		lookup_fini(l->lookup);
-	mem_free(l->lookup);
 	mem_free(l->query);
 	secret_unref(l->found);
 	ask_free(l->ask);

@@ -125,6 +125,8 @@ void link_client_left(struct client *c, const char *why)
 
 	(void)why;
 	cut(s);
+	if (s->errand == ERRAND_LOOKUP) /* nothing of the client's is on it; lookup.c hears the answer to its end */
+		return;
 	if (s->place.pool->replication != NULL)
 		server_close(s, "replication client was closed");
 	else if (clean)

@@ -27,7 +27,6 @@ struct login {
 	struct ask *ask;
 	const struct auth_context *auth;
 	char *query;                       /* auth_query, while it waits for its turn or its answer */
-	struct lookup *lookup;             /* its answer, while one is awaited */
 	struct secret *found;              /* by auth_query; NULL: none */
 	int64_t uid;                       /* method peer: the account at the other end, */
 	char account[LOGIN_ACCOUNT_BYTES]; /* and its name, once knows_account; "": it has none */

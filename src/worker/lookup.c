@@ -5,6 +5,9 @@
  *                     ^                                      answered ──> login_looked_up (client_login.c)
  *                     └─ the server died before it answered            └─> failed: "bouncer config error", incident
  *
+ * The question is the server's: a client that leaves does not take it along, or strangers could have PostgreSQL open
+ * one connection after the other.
+ *
  * While the question is out the server's stream tells lookup_event instead of server_event, so the data path knows
  * nothing of it.
  */
@@ -272,24 +275,27 @@ enum step lookup_begin(struct client *c)
 
 /* ---- asking ---- */
 
-static void forget(struct client *c)
+void lookup_server_free(struct server *s)
 {
-	struct lookup *answer = c->login->lookup;
-
-	c->login->lookup = NULL;
-	if (answer != NULL)
-		lookup_fini(answer);
-	mem_free(answer);
+	if (s->lookup != NULL)
+		lookup_fini(s->lookup);
+	mem_free(s->lookup);
+	s->lookup = NULL;
 }
 
-/* The server is free of its client, which waits for nothing there any more. */
-static void part(struct client *c, struct server *s)
+/* The server is done with the question, and free of its client, if that is still there; it waits for nothing more. */
+static void part(struct server *s)
 {
+	struct client *c = s->client;
+
+	lookup_server_free(s);
 	s->client = NULL;
-	c->server = NULL;
 	s->errand = ERRAND_NONE;
 	s->request_us = worker_now_us(s->worker);
 	stream_set_owner(s->stream, server_event, s);
+	if (c == NULL)
+		return;
+	c->server = NULL;
 	registry_leave(s->worker->office->registry, &c->entry, worker_now_us(s->worker));
 }
 
@@ -331,14 +337,16 @@ static void let_go(struct server *s, bool clean)
 		server_close(s, "idle server got dirty");
 }
 
-static void look_done(struct client *c, struct server *s, bool found, bool clean)
+static void look_done(struct server *s, bool found, bool clean)
 {
-	bool enough = !found || take_finding(c, c->login->lookup);
+	struct client *c = s->client;
+	bool enough = c == NULL || !found || take_finding(c, s->lookup);
 
-	c->login->looked_up = true;
-	forget(c);
-	part(c, s);
+	part(s);
 	let_go(s, clean);
+	if (c == NULL)
+		return;
+	c->login->looked_up = true;
 	if (!enough)
 		(void)login_no_memory(c);
 	else
@@ -346,16 +354,17 @@ static void look_done(struct client *c, struct server *s, bool found, bool clean
 }
 
 /* The answer is complete, and no use. The server may be used on, unless it is in a transaction. */
-static void look_failed(struct client *c, struct server *s, bool clean)
+static void look_failed(struct server *s, bool clean)
 {
-	bool idle = c->login->lookup->status == 'I';
+	bool idle = s->lookup->status == 'I';
+	struct client *c = s->client;
 	struct failure why;
 
 	failure_init(&why);
-	failure_take(&why, &c->login->lookup->why);
-	forget(c);
-	part(c, s);
-	failed(c, s, &why);
+	failure_take(&why, &s->lookup->why);
+	part(s);
+	if (c != NULL)
+		failed(c, s, &why);
 	failure_fini(&why);
 	if (idle)
 		let_go(s, clean);
@@ -363,21 +372,21 @@ static void look_failed(struct client *c, struct server *s, bool clean)
 		server_close(s, "auth_query failed");
 }
 
-static void answered(struct client *c, struct server *s, enum lookup_result result, bool clean)
+static void answered(struct server *s, enum lookup_result result, bool clean)
 {
 	switch (result) {
 	case LOOKUP_MORE:
 		break;
 	case LOOKUP_FOUND:
 	case LOOKUP_NOBODY:
-		look_done(c, s, result == LOOKUP_FOUND, clean);
+		look_done(s, result == LOOKUP_FOUND, clean);
 		break;
 	case LOOKUP_FAILED:
-		look_failed(c, s, clean);
+		look_failed(s, clean);
 		break;
 	case LOOKUP_LOST:
 	case LOOKUP_BROKEN:
-		failure_take(&s->worker->why, &c->login->lookup->why);
+		failure_take(&s->worker->why, &s->lookup->why);
 		server_failed(s);
 		break;
 	}
@@ -385,7 +394,6 @@ static void answered(struct client *c, struct server *s, enum lookup_result resu
 
 static void readable(struct server *s)
 {
-	struct client *c = s->client;
 	struct span bytes;
 	enum lookup_result result;
 	size_t used;
@@ -400,13 +408,13 @@ static void readable(struct server *s)
 		server_failed(s);
 		return;
 	}
-	result = lookup_take(c->login->lookup, bytes.data, bytes.len, &used);
+	result = lookup_take(s->lookup, bytes.data, bytes.len, &used);
 	if (result == LOOKUP_MORE && used < bytes.len && !stream_hold(s->stream, bytes.data + used, bytes.len - used)) {
 		failure_set(&s->worker->why, PHASE_LOOKUP, DOMAIN_POOLER, FAILURE_NO_MEMORY, NULL);
 		server_failed(s);
 		return;
 	}
-	answered(c, s, result, used == bytes.len);
+	answered(s, result, used == bytes.len);
 }
 
 /* The stream's handler while the question is out. */
@@ -432,7 +440,7 @@ static void lookup_event(void *owner, enum stream_event event)
 
 void lookup_got_server(struct client *c, struct server *s)
 {
-	struct lookup *answer = c->login->lookup = mem_new(struct lookup);
+	struct lookup *answer = s->lookup = mem_new(struct lookup);
 	struct str *out = &s->worker->scratch;
 	enum write_result result;
 	struct iovec v;
@@ -446,7 +454,7 @@ void lookup_got_server(struct client *c, struct server *s)
 	str_clear(out);
 	lookup_ask(out, c->login->query, c->login->user);
 	if (answer == NULL || out->failed) {
-		part(c, s);
+		part(s);
 		server_settle(s);
 		(void)login_no_memory(c);
 		return;
@@ -455,15 +463,17 @@ void lookup_got_server(struct client *c, struct server *s)
 	result = stream_write(s->stream, &v, 1, &s->worker->why);
 	if (result == WRITE_FAILED)
 		server_failed(s);
+	else
+		server_watch_errand(s);
 }
 
 /* It had been idle, and died before it said anything: it is as if it had died a moment sooner. */
 static bool may_try_another(const struct client *c, const struct server *s)
 {
-	const struct lookup *answer = c->login->lookup;
+	const struct failure *why = &s->worker->why;
 
-	return s->request_us != s->connected_us && (answer == NULL || !lookup_has_begun(answer)) &&
-	       c->n_losses < MOST_LOSSES;
+	return s->request_us != s->connected_us && (s->lookup == NULL || !lookup_has_begun(s->lookup)) &&
+	       !(why->domain == DOMAIN_POOLER && why->code == FAILURE_TIMED_OUT) && c->n_losses < MOST_LOSSES;
 }
 
 static void wait_again(struct client *c)
@@ -483,7 +493,6 @@ void lookup_server_lost(struct client *c, struct server *s, const char *reason)
 	bool again = s->failed && may_try_another(c, s);
 	struct failure why;
 
-	forget(c);
 	if (again) {
 		wait_again(c);
 		return;

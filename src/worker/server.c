@@ -26,6 +26,7 @@
 #include "worker/cancel.h"
 #include "worker/farewell.h"
 #include "worker/link.h"
+#include "worker/lookup.h"
 #include "worker/params.h"
 #include "worker/prepared.h"
 #include "worker/relay.h"
@@ -151,7 +152,7 @@ static uint64_t sooner(uint64_t a, uint64_t since_us, uint64_t timeout_us)
 
 static bool is_timed(enum errand errand)
 {
-	return errand != ERRAND_NONE && errand != ERRAND_CANCEL && errand != ERRAND_LOOKUP;
+	return errand != ERRAND_NONE && errand != ERRAND_CANCEL;
 }
 
 static const char *errand_overdue_text(enum errand errand)
@@ -167,9 +168,10 @@ static const char *errand_overdue_text(enum errand errand)
 		return "connect timeout";
 	case ERRAND_RESET:
 		return "reset query failed";
+	case ERRAND_LOOKUP:
+		return "auth_query timed out";
 	case ERRAND_NONE:
 	case ERRAND_CANCEL:
-	case ERRAND_LOOKUP: /* client_login_timeout is over sooner or later */
 		break;
 	}
 	return "";
@@ -230,7 +232,9 @@ void server_settings_changed(struct server *s)
 		server_login_watch(s);
 	if (s->state != SERVER_READY)
 		return;
-	if (s->client != NULL || s->errand != ERRAND_NONE)
+	if (s->errand != ERRAND_NONE)
+		server_watch_errand(s);
+	else if (s->client != NULL)
 		server_watch_query(s);
 	else
 		server_wake_by(s, worker_now_us(s->worker));
@@ -507,7 +511,7 @@ void server_settle(struct server *s)
 /* ---- errands ---- */
 
 /* Whatever we ask ourselves must be answered in server_connect_timeout. */
-static void watch_errand(struct server *s)
+void server_watch_errand(struct server *s)
 {
 	const char *what;
 
@@ -536,7 +540,7 @@ static bool run_errand(struct server *s, enum errand errand, const char *sql)
 	if (result == WRITE_FAILED)
 		server_lost(s);
 	else
-		watch_errand(s);
+		server_watch_errand(s);
 	return result != WRITE_FAILED;
 }
 
@@ -846,6 +850,7 @@ static void free_parts(struct server *s)
 		shared_unref(&s->welcome->shared);
 	s->welcome = NULL;
 	prepared_server_free(s);
+	lookup_server_free(s);
 	answers_fini(&s->answers);
 	mem_free(s->key);
 	s->key = NULL;

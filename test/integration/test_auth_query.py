@@ -479,7 +479,18 @@ def test_client_that_leaves_leaves_nothing_behind(asking, cluster, threads):
 		until(lambda: not [row for row in pooler.console("SHOW SERVERS") if row["user"] == "asker" and row["state"] == "active"],
 			what="no connection asks for anybody")
 		assert {row["user"] for row in pooler.console("SHOW WAITS")} == set()
+	until(lambda: pooler.pool(user="asker")["sv_idle"] == 2, what="those that were asked serve the next ones")
 	assert "bouncer config error" not in pooler.log()
+
+
+def test_answer_that_does_not_come_in_time_is_told(asking, cluster):
+	pooler = asking(auth_query="SELECT name, secret FROM asked.held($1)", server_connect_timeout=5)
+	with Lock(cluster), pooler.wire() as w:
+		w.begin("x", "app")
+		m = w.ended()[-1]
+		assert m.text == "bouncer config error"
+	row, = [row for row in pooler.console("SHOW ERRORS") if row["class"] == "auth_query_slow"]
+	assert row["incident"] in m.fields["D"] and "pg_stat_activity" in row["hint"]
 
 
 @pytest.mark.parametrize("threads", THREADS)

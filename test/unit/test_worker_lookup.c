@@ -226,7 +226,54 @@ static void a_client_that_leaves_in_the_queue_leaves_nothing(void **state)
 	bench_fini(&b);
 }
 
-static void a_client_that_leaves_while_it_is_asked_for_takes_the_connection_with_it(void **state)
+/* What is still to be answered for a client that has gone, and whether the connection serves the next one. */
+static void check_left_behind(const char *answer, size_t len, bool stays)
+{
+	struct side *c, *s;
+	struct bench b;
+
+	bench_init(&b, ASKING "default_pool_size=1");
+	c = begin_first(&b, "one", &s);
+	side_close(&b, c);
+	assert_int_equal(b.w->n_clients, 0);
+	assert_int_equal(b.w->n_servers, 1);
+	c = begin(&b, "two");
+	assert_string_equal(asked_for(s), "one");
+	side_send(&b, s, answer, len);
+	assert_int_equal(error_ring_count(b.w->errors), 0);
+	if (stays)
+		assert_string_equal(asked_for(s), "two");
+	else
+		assert_string_equal(asked_for(s), "one");
+	side_close(&b, c);
+	bench_fini(&b);
+}
+
+static void a_client_that_leaves_while_it_is_asked_for_leaves_the_connection_to_others(void **state)
+{
+	struct words words = {"ERROR", "42501", "permission denied", NULL, NULL};
+	struct str out;
+
+	(void)state;
+	str_init(&out, 65536);
+	put_answer(&out, "one", "1");
+	check_left_behind(out.data, out.len, true);
+	str_clear(&out);
+	put_answer(&out, NULL, NULL);
+	check_left_behind(out.data, out.len, true);
+	str_clear(&out);
+	message_error(&out, &words);
+	message_ready(&out, 'I');
+	check_left_behind(out.data, out.len, true);
+	str_clear(&out);
+	message_error(&out, &words);
+	message_ready(&out, 'E');
+	check_left_behind(out.data, out.len, false);
+	check_left_behind("?\0\0\0\4", 5, false);
+	str_fini(&out);
+}
+
+static void a_connection_that_dies_after_its_client_has_left_is_nobodys_loss(void **state)
 {
 	struct side *c, *s;
 	struct bench b;
@@ -235,8 +282,9 @@ static void a_client_that_leaves_while_it_is_asked_for_takes_the_connection_with
 	bench_init(&b, ASKING);
 	c = begin_first(&b, "one", &s);
 	side_close(&b, c);
-	assert_int_equal(b.w->n_clients, 0);
+	side_close(&b, s);
 	assert_int_equal(b.w->n_servers, 0);
+	assert_int_equal(error_ring_count(b.w->errors), 0);
 	assert_nobody_waits(&b);
 	bench_fini(&b);
 }
@@ -501,7 +549,8 @@ int main(void)
 	    cmocka_unit_test(whom_the_answer_names_is_who_it_is),
 	    cmocka_unit_test(one_server_answers_for_all_in_their_order),
 	    cmocka_unit_test(a_client_that_leaves_in_the_queue_leaves_nothing),
-	    cmocka_unit_test(a_client_that_leaves_while_it_is_asked_for_takes_the_connection_with_it),
+	    cmocka_unit_test(a_client_that_leaves_while_it_is_asked_for_leaves_the_connection_to_others),
+	    cmocka_unit_test(a_connection_that_dies_after_its_client_has_left_is_nobodys_loss),
 	    cmocka_unit_test(what_comes_too_early_is_read_later),
 	    cmocka_unit_test(an_idle_connection_that_died_is_replaced_without_a_word),
 	    cmocka_unit_test(a_connection_that_dies_of_the_question_ends_the_login),

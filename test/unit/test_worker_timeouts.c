@@ -70,6 +70,23 @@ static void silent_server(struct scene *t)
 	t->watched = t->server;
 }
 
+static void lookup_under_way(struct scene *t)
+{
+	t->watched = t->client = bench_client(&t->b);
+	say_startup(&t->b, t->client, "stranger", t->database);
+	t->server = bench_server(&t->b);
+	assert_non_null(t->server);
+	say_welcome(&t->b, t->server);
+	assert_int_equal(only_client(&t->b)->state, CLIENT_LOOKUP);
+}
+
+static void lookup_without_its_client(struct scene *t)
+{
+	lookup_under_way(t);
+	side_close(&t->b, t->client);
+	t->watched = t->server;
+}
+
 static void idle_client(struct scene *t)
 {
 	login(t);
@@ -155,6 +172,8 @@ static const struct row {
     {"transaction_timeout", "0", USER, running_query, TOLD, "transaction timeout", "transaction_timeout"},
     {"transaction_timeout", "0", USER, idle_transaction, TOLD, "transaction timeout", "transaction_timeout"},
     {"server_connect_timeout", "0", 0, silent_server, ENDED, "", NULL},
+    {"server_connect_timeout", "0", 0, lookup_under_way, TOLD, "bouncer config error", "auth_query_slow"},
+    {"server_connect_timeout", "0", 0, lookup_without_its_client, ENDED, "auth_query timed out", NULL},
     {"server_idle_timeout", "0", 0, idle_server, ENDED, "server idle timeout", NULL},
     {"server_lifetime", "3600", DATABASE, idle_server, ENDED, "server lifetime over", NULL},
     {"server_login_retry", "3600", 0, refused_server, TRIED, "", NULL},
@@ -163,7 +182,8 @@ static const struct row {
 
 /* Everything else never happens. */
 static const char quiet[] =
-    "auth_type=trust\npool_mode=transaction\ndefault_pool_size=1\nlog_disconnections=1\nlog_pooler_errors=1\n"
+    "auth_type=trust\nauth_user=asker\npool_mode=transaction\ndefault_pool_size=1\nlog_disconnections=1\nlog_pooler_"
+    "errors=1\n"
     "server_down_wait=0\nclient_login_timeout=0\nclient_idle_timeout=0\nquery_timeout=0\nquery_wait_timeout=0\n"
     "query_wait_notify=0\nidle_transaction_timeout=0\ntransaction_timeout=0\nserver_connect_timeout=0\n"
     "server_idle_timeout=0\nserver_lifetime=3600\nserver_login_retry=3600\ncancel_wait_timeout=0\n";
