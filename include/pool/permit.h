@@ -53,6 +53,7 @@ struct permit {
 	struct database *database;
 	struct account *account;
 	uint64_t began_us;
+	uint32_t n_secrets;      /* pool_count_secrets then */
 	bool brief;              /* each target gets BACKEND_SILENT_US at most */
 	bool opened;             /* main: PERMIT_OPENED has been read */
 	struct list on_backend;  /* main: in backend->attempts until the login has ended */

@@ -177,6 +177,7 @@ struct pool {
 	struct shared *welcome;   /* parameters for new clients; NULL until the first login */
 	struct shared *keys;      /* SCRAM keys of a client's login, for logging in as it */
 	struct shared *secret;    /* what auth_query has found for its user (pool/found_secret.h); NULL: nothing yet */
+	uint32_t n_secrets;       /* how often that or the configured one has changed */
 	bool secret_is_new;       /* that or the configured one has changed since main last looked */
 	struct outage *outage;    /* what is wrong, NULL when nothing is */
 	bool trying;              /* with an outage: an attempt is under way */
@@ -394,6 +395,9 @@ void pool_set_secret(struct pool *p, struct shared *secret, struct letters *out)
 struct shared *pool_secret(struct pool *p) MUST_USE;
 /* True once after each change of either secret. Main. */
 bool pool_take_new_secret(struct pool *p);
+/* How many changes there have been: what an attempt that began before the last one met says nothing of the secret now.
+ */
+uint32_t pool_count_secrets(struct pool *p);
 struct shared *pool_welcome(struct pool *p) MUST_USE;
 struct outage *pool_outage(struct pool *p) MUST_USE;
 /* True while the outage that began then is not over. */

@@ -191,6 +191,7 @@ static struct permit *permit_new(struct opener_pool *op, struct seat *seat, uint
 	permit->database = op->database;
 	permit->account = op->account;
 	permit->began_us = now_us;
+	permit->n_secrets = pool_count_secrets(op->pool);
 	list_init(&permit->on_backend);
 	return permit;
 }

@@ -653,7 +653,7 @@ void outages_attempt_failed(struct opener *o, struct opener_pool *op, struct per
 		}
 	if (a.all_shared)
 		pool_is_behind(o, op, permit, &a, now_us, out);
-	else
+	else if (permit->n_secrets == pool_count_secrets(permit->pool)) /* else the new secret is tried first */
 		pool_is_out(o, op, permit, &a, now_us, out);
 	tell_others(o, permit, &a, now_us, out);
 }

@@ -266,6 +266,7 @@ static void want_locked(struct pool *p, struct letters *out) REQUIRES(p->lock)
 /* If there is an outage there is hope: whoever comes now waits for the next attempt, and main makes it at once. */
 static void secret_is_new_locked(struct pool *p, struct letters *out) REQUIRES(p->lock)
 {
+	p->n_secrets++;
 	p->secret_is_new = true;
 	if (p->outage == NULL)
 		return;
@@ -1318,6 +1319,16 @@ bool pool_take_new_secret(struct pool *p)
 	p->secret_is_new = false;
 	lock_drop(&p->lock);
 	return is_new;
+}
+
+uint32_t pool_count_secrets(struct pool *p)
+{
+	uint32_t n;
+
+	lock_take(&p->lock);
+	n = p->n_secrets;
+	lock_drop(&p->lock);
+	return n;
 }
 
 struct shared *pool_welcome(struct pool *p)

@@ -176,7 +176,7 @@ def test_one_gigabyte_in_one_value_flows_in_constant_memory(start_pooler, cluste
 	length = 500_000_000
 	value = f"repeat('x', {length})"
 	with pooler.login() as w:
-		w.sock.settimeout(50)
+		w.sock.settimeout(300) # PostgreSQL makes the value before it says anything
 		w.value("SELECT 1")
 		before = peak(pooler)
 		if by == "copy in":

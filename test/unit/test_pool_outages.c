@@ -773,18 +773,22 @@ static void a_new_secret_is_tried_at_once(void **state)
 	(void)state;
 	waits(t, &s, "app", "ann");
 	pool_set_secret(s.p, &first->shared, &t->out);
-	assert_true(pool_take_new_secret(s.p)); /* the attempt has it */
-	fails(t, &s, 0, "28P01");
+	fails(t, &s, 0, "28P01"); /* it began before */
+	run_main(t, &s);
+	assert_null(pool_outage(s.p)); /* nobody is told what the other one met */
+	assert_int_equal(s.n_permits, 2);
+	fails(t, &s, 1, "28P01");
 	t->now_us += MS;
 	run_main(t, &s);
-	assert_int_equal(s.n_permits, 1);
+	assert_int_equal(s.n_permits, 2);
+	assert_non_null(s.p->outage);
 	shared_ref(&first->shared);
 	pool_set_secret(s.p, &first->shared, &t->out); /* the same does not help */
 	run_main(t, &s);
-	assert_int_equal(s.n_permits, 1);
+	assert_int_equal(s.n_permits, 2);
 	pool_set_secret(s.p, &second->shared, &t->out);
 	run_main(t, &s);
-	assert_int_equal(s.n_permits, 2);
+	assert_int_equal(s.n_permits, 3);
 	assert_true(s.p->trying); /* whoever comes now waits for it */
 	end(t);
 }
