@@ -15,6 +15,18 @@
 #include "net/dns.h"
 #include "wire/sqlstate.h"
 
+/* All rows are there. */
+static void shown(void *asker, struct view *v)
+{
+	struct terminal *t = (struct terminal *)asker;
+
+	t->view = NULL;
+	terminal_rows(t, v->topic->columns, v->n_columns, &v->out);
+	terminal_done(t, SHOW_TAG, NULL);
+	if (v->went_round)
+		terminal_go_on(t);
+}
+
 static void run_show(struct terminal *t, const struct parsed *p);
 static void run_set(struct terminal *t, const struct parsed *p);
 static void run_reload(struct terminal *t, const struct parsed *p);
@@ -446,6 +458,6 @@ static void run_show(struct terminal *t, const struct parsed *p)
 		show_constant(t, constant_find(p->argument));
 	else if (topic->columns == no_columns)
 		show_help(t);
-	else if (!view_start(t->console, topic, t))
+	else if (!view_start(t->console, topic, shown, t, &t->view))
 		terminal_error(t, SQLSTATE_NO_MEMORY, "no mem");
 }

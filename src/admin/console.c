@@ -70,6 +70,8 @@ bool console_cancel(struct console *c, const uint8_t key[8])
 
 void console_stats_period(struct console *c)
 {
+	struct view *under_way;
+
 	/* without memory this period goes on into the next */
-	(void)!view_start(c, &stats_period_topic, NULL);
+	(void)!view_start(c, &stats_period_topic, NULL, NULL, &under_way);
 }

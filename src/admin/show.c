@@ -112,24 +112,24 @@ static void view_free(struct view *v)
 	mem_free(v);
 }
 
+void view_forget(struct view *v)
+{
+	v->done = NULL;
+}
+
 void view_abandon(struct view *v)
 {
 	v->console = NULL;
-	v->terminal = NULL;
+	view_forget(v);
 }
 
 /* Everything is there. */
 static void view_finish(struct view *v)
 {
-	struct terminal *t = v->terminal;
-
 	if (v->topic->write != NULL)
 		v->topic->write(v);
-	if (t != NULL) {
-		t->view = NULL;
-		terminal_rows(t, v->topic->columns, v->n_columns, &v->out);
-		terminal_done(t, SHOW_TAG, NULL);
-	}
+	if (v->done != NULL)
+		v->done(v->asker, v);
 	view_free(v);
 }
 
@@ -143,15 +143,14 @@ static void view_visit(struct visit *visit, struct worker *w)
 static void view_visited(struct visit *visit)
 {
 	struct view *v = container_of(visit, struct view, visit);
-	struct terminal *t = v->terminal;
 
 	if (v->console == NULL) {
 		view_free(v);
 		return;
 	}
+	list_remove(&v->on_console);
+	v->went_round = true;
 	view_finish(v);
-	if (t != NULL)
-		terminal_go_on(t);
 }
 
 static unsigned count_columns(const struct message_column *columns)
@@ -163,7 +162,7 @@ static unsigned count_columns(const struct message_column *columns)
 	return n;
 }
 
-static struct view *view_new(struct console *c, const struct topic *topic, struct terminal *terminal)
+static struct view *view_new(struct console *c, const struct topic *topic, view_done *done, void *asker)
 {
 	struct view *v = mem_new(struct view);
 	uint32_t seed;
@@ -173,7 +172,8 @@ static struct view *view_new(struct console *c, const struct topic *topic, struc
 	loop_random(c->control->loop, &seed, sizeof(seed));
 	v->topic = topic;
 	v->console = c;
-	v->terminal = terminal;
+	v->done = done;
+	v->asker = asker;
 	v->visit.run = view_visit;
 	v->visit.done = view_visited;
 	v->n_columns = count_columns(topic->columns);
@@ -188,18 +188,18 @@ static struct view *view_new(struct console *c, const struct topic *topic, struc
 	return v;
 }
 
-bool view_start(struct console *c, const struct topic *topic, struct terminal *terminal)
+bool view_start(struct console *c, const struct topic *topic, view_done *done, void *asker, struct view **under_way)
 {
-	struct view *v = view_new(c, topic, terminal);
+	struct view *v = view_new(c, topic, done, asker);
 
+	*under_way = NULL;
 	if (v == NULL)
 		return false;
 	if (topic->collect == NULL) {
 		view_finish(v);
 		return true;
 	}
-	if (terminal != NULL)
-		terminal->view = v;
+	*under_way = v;
 	list_add_tail(&c->views, &v->on_console);
 	visit_start(c->control->office, &v->visit);
 	return true;

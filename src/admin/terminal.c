@@ -93,7 +93,7 @@ static void give_up(struct terminal *t, bool canceled)
 	if (t->acting)
 		t->console->control->forget(t->console->control->self, t, canceled);
 	if (t->view != NULL)
-		t->view->terminal = NULL;
+		view_forget(t->view);
 	mem_free(t->tag);
 	t->acting = false;
 	t->view = NULL;

@@ -17,16 +17,21 @@
 #define SHOW_TAG "SHOW"
 
 struct console;
-struct terminal;
 struct topic;
+struct view;
 
-/* Owned by main; while its visit is under way, by the worker that is being visited, except console, terminal and
+/* Everything is in v->out. Main thread; the view is freed when it returns. */
+typedef void view_done(void *asker, struct view *v);
+
+/* Owned by main; while its visit is under way, by the worker that is being visited, except console, done, asker and
  * on_console. */
 struct view {
 	struct visit visit;
 	const struct topic *topic;
-	struct console *console;   /* NULL: it has been freed */
-	struct terminal *terminal; /* who asked; NULL: nobody (any more) */
+	struct console *console; /* NULL: it has been freed */
+	view_done *done;         /* NULL: nobody asks (any more) */
+	void *asker;
+	bool went_round; /* workers were asked: `done` is not called from inside view_start */
 	struct list on_console;
 	unsigned n_columns;
 	struct str out; /* the rows of the answer */
@@ -72,9 +77,13 @@ const struct constant *constant_find(const char *name);
 /* Appends the text of SHOW HELP, made from commands.def. */
 void help_write(struct str *out);
 
-/* Begins to answer; `done` gets the view when everything is in v->out, at once if no worker is asked. False: out of
-   memory, `done` is not called. */
-bool view_start(struct console *c, const struct topic *topic, struct terminal *terminal) MUST_USE;
+/* Begins to answer; `done(asker, v)` gets the view when everything is in v->out, from inside this call if no worker is
+   asked. `*under_way` is the view until then, NULL if there is nothing (more) to wait for. `done` NULL: nobody wants to
+   know. False: out of memory, `done` is not called. */
+bool view_start(struct console *c, const struct topic *topic, view_done *done, void *asker,
+                struct view **under_way) MUST_USE;
+/* Who asked has gone: `done` will not be called. */
+void view_forget(struct view *v);
 /* The console ends while the visit is under way: the view is freed when it comes back to main. */
 void view_abandon(struct view *v);
 
