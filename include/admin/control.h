@@ -50,6 +50,9 @@ struct control {
 	const struct config *(*config)(struct supervisor *s);
 	bool (*is_paused)(struct supervisor *s);
 	bool (*is_shutting_down)(struct supervisor *s);
+	/* From the first SIGTERM or SIGINT, or a SHUTDOWN of any mode: already during drain_delay, in which everybody
+	 * is served and is_shutting_down still says no. */
+	bool (*is_draining)(struct supervisor *s);
 	/* Of SHOW PEER_POOLS. False: nothing was ever passed on to that peer. */
 	bool (*peer_counts)(struct supervisor *s, int id, struct peer_counts *counts);
 	const char *(*config_path)(struct supervisor *s); /* "" when started from a URL */

@@ -1,9 +1,10 @@
 /*
  * Signals, and how the process ends. Main thread; visits run on workers.
  *
- *   RUNNING ──TERM──> WAITING_FOR_CLIENTS ──(the last has left)──┐
- *      │ └────INT───> WAITING_FOR_SERVERS ──(the last is free)───┤
- *      └──QUIT, SHUTDOWN────────────────────────TERM, INT again──┴─> ENDING ──(4 visits)──> ENDED: the loop stops
+ *   RUNNING ──TERM──> DELAYING ──(drain_delay)──> WAITING_FOR_CLIENTS ──(the last has left)──┐
+ *      │ └────INT───────────────────────────────> WAITING_FOR_SERVERS ──(the last is free)───┤
+ *      └──QUIT, SHUTDOWN────────────────────────────────────────────────────TERM, INT again──┴─> ENDING
+ *                                                     ENDED: the loop stops <──(4 visits)────────────┘
  */
 #include <signal.h>
 
@@ -29,6 +30,11 @@
 #define END_VISITS 4
 
 bool shutdown_is_under_way(struct supervisor *s)
+{
+	return s->shutdown.stage > STAGE_DELAYING;
+}
+
+bool shutdown_is_announced(struct supervisor *s)
 {
 	return s->shutdown.stage != STAGE_RUNNING;
 }
@@ -160,6 +166,22 @@ static void drop_done(struct visit *v)
 		end_begin(s);
 }
 
+static bool delay_is_over(const struct supervisor *s)
+{
+	return loop_now_us(s->loop) - s->shutdown.since_us >= s->config->settings.drain_delay_us;
+}
+
+/* Readiness is red from here on; nothing else changes. */
+static void delay(struct supervisor *s)
+{
+	say_stopping(s);
+	s->shutdown.stage = STAGE_DELAYING;
+	s->shutdown.since_us = loop_now_us(s->loop);
+	log_write(s->log, LEVEL_LOG, "serving on for %llu s (drain_delay)",
+	          (unsigned long long)(s->config->settings.drain_delay_us / US_PER_S));
+	timer_set(s->shutdown.look, loop_now_us(s->loop));
+}
+
 static unsigned count_clients(struct supervisor *s)
 {
 	unsigned n = console_count(s->console);
@@ -169,12 +191,17 @@ static unsigned count_clients(struct supervisor *s)
 	return n;
 }
 
-/* Clients leave, and begin to wait, without telling main. */
+/* Clients leave, and begin to wait, without telling main; a reload may have changed drain_delay. */
 static void look_again(void *owner)
 {
 	struct supervisor *s = (struct supervisor *)owner;
 
 	timer_set(s->shutdown.look, loop_now_us(s->loop) + LOOK_US);
+	if (s->shutdown.stage == STAGE_DELAYING) {
+		if (delay_is_over(s))
+			shutdown_begin(s, SHUTDOWN_WAIT_FOR_CLIENTS);
+		return;
+	}
 	s->shutdown.n_deserted = listen_tcp_is_closed(s) && count_clients(s) == 0 ? s->shutdown.n_deserted + 1 : 0;
 	if (s->shutdown.stage != STAGE_WAITING_FOR_SERVERS || s->shutdown.visiting)
 		return;
@@ -200,6 +227,12 @@ void shutdown_begin(struct supervisor *s, enum shutdown_mode mode)
 {
 	if (mode == SHUTDOWN_NOW || s->shutdown.stage >= STAGE_ENDING) {
 		end(s);
+		return;
+	}
+	/* asked for once more meanwhile, it begins at once */
+	if (mode == SHUTDOWN_WAIT_FOR_CLIENTS && s->shutdown.stage == STAGE_RUNNING &&
+	    s->config->settings.drain_delay_us > 0) {
+		delay(s);
 		return;
 	}
 	say_stopping(s);

@@ -300,6 +300,7 @@ static void fill_control(struct supervisor *s)
 	c->config = config_now;
 	c->is_paused = is_paused;
 	c->is_shutting_down = shutdown_is_under_way;
+	c->is_draining = shutdown_is_announced;
 	c->config_path = config_path;
 	c->reload = edition_reload;
 	c->set = edition_set;

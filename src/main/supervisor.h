@@ -74,6 +74,7 @@ struct listening {
 /* How far a shutdown is. */
 enum shutdown_stage {
 	STAGE_RUNNING,
+	STAGE_DELAYING, /* drain_delay: everything goes on as ever */
 	STAGE_WAITING_FOR_CLIENTS,
 	STAGE_WAITING_FOR_SERVERS,
 	STAGE_ENDING, /* closing, visit by visit */
@@ -83,6 +84,7 @@ enum shutdown_stage {
 struct shutdown {
 	enum shutdown_stage stage;
 	struct timer *look; /* while waiting: clients leave without telling main */
+	uint64_t since_us;  /* when drain_delay began */
 	struct visit visit; /* while waiting for servers: drops waiting clients; while ending: closes, at last stops */
 	bool visiting;
 	int n_visits;   /* of the end */
@@ -235,7 +237,10 @@ void pausing_wait_close(struct supervisor *s, const char *database, control_done
 /* On a worker: closes clients and servers of this database, or of all when it is NULL. */
 void pausing_drop(struct worker *w, const char *database);
 
+/* Something does not work any more because of it. */
 bool shutdown_is_under_way(struct supervisor *s);
+/* It will come or has begun. */
+bool shutdown_is_announced(struct supervisor *s);
 void shutdown_ask(struct supervisor *s, enum shutdown_mode mode, control_done *done, void *asker);
 void shutdown_begin(struct supervisor *s, enum shutdown_mode mode);
 bool shutdown_watch_signals(struct supervisor *s) MUST_USE;
