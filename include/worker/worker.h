@@ -73,6 +73,7 @@ struct worker {
 	uint64_t n_hand_overs; /* servers sent to other workers */
 	uint32_t n_clients, n_servers;
 	bool stopping;
+	bool leaving; /* drain_timeout is over: clients are told to leave */
 };
 
 /* A visit goes to every worker in turn, then to main. Embed it; main owns it again when `done` is called. */

@@ -7,6 +7,7 @@
  *                                                     ENDED: the loop stops <──(4 visits)────────────┘
  */
 #include <signal.h>
+#include <string.h>
 
 #include "admin/console.h"
 #include "base/clock.h"
@@ -24,6 +25,8 @@
 #include "worker/server.h"
 
 #define LOOK_US (100 * US_PER_MS)
+#define COUNT_US (5 * US_PER_S)   /* how often the log says who is still there, if that is news */
+#define REPEAT_US (60 * US_PER_S) /* and if it is not */
 
 /* Visits of the end: three close what there is (what was on its way during one has arrived at the next), the last stops
  * the workers. */
@@ -135,7 +138,7 @@ static void end(struct supervisor *s)
 		end_begin(s);
 }
 
-/* ---- waiting ---- */
+/* ---- waiting for servers ---- */
 
 static void drop_waiting(struct visit *v, struct worker *w)
 {
@@ -166,6 +169,16 @@ static void drop_done(struct visit *v)
 		end_begin(s);
 }
 
+static void look_at_waiting(struct supervisor *s)
+{
+	s->shutdown.visit.run = drop_waiting;
+	s->shutdown.visit.done = drop_done;
+	s->shutdown.visiting = true;
+	visit_start(s->office, &s->shutdown.visit);
+}
+
+/* ---- waiting for clients ---- */
+
 static bool delay_is_over(const struct supervisor *s)
 {
 	return loop_now_us(s->loop) - s->shutdown.since_us >= s->config->settings.drain_delay_us;
@@ -182,16 +195,84 @@ static void delay(struct supervisor *s)
 	timer_set(s->shutdown.look, loop_now_us(s->loop));
 }
 
+/* Whoever watches on the console has no transaction to end: it does not hold us up once others may not either. */
 static unsigned count_clients(struct supervisor *s)
 {
-	unsigned n = console_count(s->console);
+	unsigned n = s->shutdown.leaving ? 0 : console_count(s->console);
 
 	for (uint16_t i = 0; i < s->office->n_workers; i++)
 		n += atomic_load(&s->office->n_clients_of[i]);
 	return n;
 }
 
-/* Clients leave, and begin to wait, without telling main; a reload may have changed drain_delay. */
+static bool timeout_is_over(const struct supervisor *s)
+{
+	uint64_t timeout_us = s->config->settings.drain_timeout_us;
+
+	return timeout_us > 0 && s->shutdown.closed_us > 0 &&
+	       loop_now_us(s->loop) - s->shutdown.closed_us >= timeout_us;
+}
+
+static bool counts_are_equal(const struct drain_counts *a, const struct drain_counts *b)
+{
+	return a->clients == b->clients && a->running == b->running && a->waiting == b->waiting;
+}
+
+static void say_progress(struct supervisor *s)
+{
+	struct drain_counts *now = &s->shutdown.counts;
+	uint64_t silent_us = loop_now_us(s->loop) - s->shutdown.progress_us;
+
+	if (!s->shutdown.leaving)
+		now->clients += console_count(s->console);
+	if (now->clients == 0 || (counts_are_equal(now, &s->shutdown.progress) && silent_us < REPEAT_US))
+		return;
+	log_write(s->log, LEVEL_LOG, "clients still here: %u; in transactions: %u, waiting for a server: %u",
+	          now->clients, now->running, now->waiting);
+	s->shutdown.progress = *now;
+	s->shutdown.progress_us = loop_now_us(s->loop);
+}
+
+static void clients_run(struct visit *v, struct worker *w)
+{
+	struct supervisor *s = supervisor_of(v);
+
+	if (s->shutdown.leaving)
+		drain_tell(w);
+	drain_count(w, &s->shutdown.counts);
+}
+
+static void clients_done(struct visit *v)
+{
+	struct supervisor *s = supervisor_of(v);
+
+	s->shutdown.visiting = false;
+	if (s->shutdown.stage == STAGE_ENDING) {
+		end_begin(s);
+	} else if (loop_now_us(s->loop) >= s->shutdown.count_us) {
+		s->shutdown.count_us = loop_now_us(s->loop) + COUNT_US;
+		say_progress(s);
+	}
+}
+
+static void look_at_clients(struct supervisor *s)
+{
+	if (s->shutdown.closed_us == 0 && listen_tcp_is_closed(s))
+		s->shutdown.closed_us = loop_now_us(s->loop);
+	if (!s->shutdown.leaving && timeout_is_over(s)) {
+		s->shutdown.leaving = true;
+		log_write(s->log, LEVEL_LOG, "drain_timeout is over, telling clients outside of transactions to leave");
+	}
+	if (!s->shutdown.leaving && loop_now_us(s->loop) < s->shutdown.count_us)
+		return;
+	memset(&s->shutdown.counts, 0, sizeof(s->shutdown.counts));
+	s->shutdown.visit.run = clients_run;
+	s->shutdown.visit.done = clients_done;
+	s->shutdown.visiting = true;
+	visit_start(s->office, &s->shutdown.visit);
+}
+
+/* Clients leave, and begin to wait, without telling main; a reload may have changed drain_delay or drain_timeout. */
 static void look_again(void *owner)
 {
 	struct supervisor *s = (struct supervisor *)owner;
@@ -203,12 +284,12 @@ static void look_again(void *owner)
 		return;
 	}
 	s->shutdown.n_deserted = listen_tcp_is_closed(s) && count_clients(s) == 0 ? s->shutdown.n_deserted + 1 : 0;
-	if (s->shutdown.stage != STAGE_WAITING_FOR_SERVERS || s->shutdown.visiting)
+	if (s->shutdown.visiting)
 		return;
-	s->shutdown.visit.run = drop_waiting;
-	s->shutdown.visit.done = drop_done;
-	s->shutdown.visiting = true;
-	visit_start(s->office, &s->shutdown.visit);
+	if (s->shutdown.stage == STAGE_WAITING_FOR_SERVERS)
+		look_at_waiting(s);
+	else
+		look_at_clients(s);
 }
 
 void shutdown_look(struct supervisor *s)
@@ -238,6 +319,7 @@ void shutdown_begin(struct supervisor *s, enum shutdown_mode mode)
 	say_stopping(s);
 	s->shutdown.stage = mode == SHUTDOWN_WAIT_FOR_CLIENTS ? STAGE_WAITING_FOR_CLIENTS : STAGE_WAITING_FOR_SERVERS;
 	s->shutdown.n_deserted = 0;
+	s->shutdown.count_us = loop_now_us(s->loop) + COUNT_US;
 	/* a client that came by TCP before the listeners close is served, unless servers are what is waited for */
 	if (mode == SHUTDOWN_WAIT_FOR_CLIENTS) {
 		listen_order_stop_tcp(s, LISTEN_STOP_GENTLY);

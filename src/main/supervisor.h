@@ -22,6 +22,7 @@
 #include "base/list.h"
 #include "main/logging.h"
 #include "os/thread.h"
+#include "worker/drain.h"
 #include "worker/office.h"
 #include "worker/worker.h"
 
@@ -85,9 +86,15 @@ struct shutdown {
 	enum shutdown_stage stage;
 	struct timer *look; /* while waiting: clients leave without telling main */
 	uint64_t since_us;  /* when drain_delay began */
-	struct visit visit; /* while waiting for servers: drops waiting clients; while ending: closes, at last stops */
+	uint64_t closed_us; /* when the end of listening was seen, 0: not yet */
+	bool leaving;       /* drain_timeout is over */
+	struct visit visit; /* while waiting for servers: drops waiting clients; for clients: counts them, tells them to
+	                       leave; while ending: closes, at last stops */
 	bool visiting;
-	int n_visits;   /* of the end */
+	struct drain_counts counts;     /* of the visit for clients */
+	uint64_t count_us, progress_us; /* when to count next, when the log has last said how far we are */
+	struct drain_counts progress;   /* what it said */
+	int n_visits;                   /* of the end */
 	int n_deserted; /* looks in a row that met no client: one may be on its way between two workers */
 	bool at_once;   /* threads are left running: the system ends them with the process */
 };

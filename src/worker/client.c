@@ -23,6 +23,7 @@
 #include "worker/cancel.h"
 #include "worker/client_login.h"
 #include "worker/client_private.h"
+#include "worker/drain.h"
 #include "worker/guard.h"
 #include "worker/link.h"
 #include "worker/lookup.h"
@@ -196,7 +197,7 @@ static enum read_result next_bytes(struct client *c, size_t max, struct span *by
 static enum step ended(struct client *c, enum read_result result)
 {
 	if (result == READ_LATER)
-		return STEP_WAIT;
+		return c->worker->leaving && drain_told(c) ? STEP_CLOSED : STEP_WAIT;
 	client_close(c, "client unexpected eof");
 	return STEP_CLOSED;
 }

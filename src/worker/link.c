@@ -13,6 +13,7 @@
 #include "net/stream.h"
 #include "pool/settings.h"
 #include "wire/message.h"
+#include "worker/drain.h"
 #include "worker/lookup.h"
 #include "worker/loss.h"
 #include "worker/prepared.h"
@@ -93,13 +94,18 @@ void link_close_fast(struct server *s)
 void link_consider(struct server *s)
 {
 	const struct pool_settings *set = settings_of(s);
+	struct client *c = s->client;
 
 	if (link_bond(s) != LINK_MAY_PART) {
 		if (set->global->server_fast_close)
 			link_close_fast(s);
+		if (s->worker->leaving && s->client != NULL)
+			drain_soon(s->client);
 		return;
 	}
 	client_released(cut(s));
+	if (c->worker->leaving)
+		drain_soon(c);
 	server_release(s, set->global->server_reset_query_always);
 }
 

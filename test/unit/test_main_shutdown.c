@@ -40,6 +40,7 @@ static int tear_down(void **state)
 {
 	struct world *w = (struct world *)*state;
 
+	timer_clear(w->s->shutdown.look); /* it was not brought to its end */
 	assert_true(supervisor_free(w->s));
 	config_unref(w->config);
 	log_free(w->log);
@@ -53,9 +54,10 @@ static bool stop_here(void *owner)
 	return true;
 }
 
-/* Main's timers that are due, one turn. */
+/* Main looks, one turn. */
 static void turn_once(struct supervisor *s)
 {
+	timer_set(s->shutdown.look, 0);
 	loop_set_turn(s->loop, stop_here, s);
 	loop_run(s->loop);
 }
@@ -113,6 +115,35 @@ static void who_asks_again_does_not_wait_for_the_end_of_the_delay(void **state)
 	check_stage(w->s, STAGE_WAITING_FOR_CLIENTS, true, true);
 }
 
+static void the_timeout_is_counted_from_the_end_of_listening(void **state)
+{
+	struct world *w = (struct world *)*state;
+
+	w->config->settings.drain_timeout_us = 1000 * US_PER_S;
+	shutdown_begin(w->s, SHUTDOWN_WAIT_FOR_CLIENTS);
+	turn_once(w->s);
+	assert_int_equal(w->s->shutdown.closed_us, 0);
+	atomic_store(&w->s->listening.tcp_closed, true);
+	turn_once(w->s);
+	assert_true(w->s->shutdown.closed_us > 0);
+	assert_false(w->s->shutdown.leaving || w->s->shutdown.visiting);
+	w->s->shutdown.closed_us -= 1000 * US_PER_S;
+	turn_once(w->s);
+	assert_true(w->s->shutdown.leaving && w->s->shutdown.visiting);
+}
+
+static void without_a_timeout_nobody_is_told_to_leave(void **state)
+{
+	struct world *w = (struct world *)*state;
+
+	shutdown_begin(w->s, SHUTDOWN_WAIT_FOR_CLIENTS);
+	atomic_store(&w->s->listening.tcp_closed, true);
+	turn_once(w->s);
+	w->s->shutdown.closed_us -= 1000000 * US_PER_S;
+	turn_once(w->s);
+	assert_false(w->s->shutdown.leaving || w->s->shutdown.visiting);
+}
+
 static void other_ways_to_end_know_no_delay(void **state)
 {
 	struct world *w = (struct world *)*state;
@@ -133,6 +164,8 @@ int main(void)
 	    STEP(during_the_delay_only_readiness_is_another),
 	    STEP(the_delay_ends_when_it_is_over_or_a_reload_makes_it_shorter),
 	    STEP(who_asks_again_does_not_wait_for_the_end_of_the_delay),
+	    STEP(the_timeout_is_counted_from_the_end_of_listening),
+	    STEP(without_a_timeout_nobody_is_told_to_leave),
 	    STEP(other_ways_to_end_know_no_delay),
 	};
 
