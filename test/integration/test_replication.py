@@ -299,6 +299,16 @@ def test_pause_waits_for_the_client_to_leave(pooler):
 
 # Streams.
 
+def test_a_stream_does_not_hold_up_a_process_that_leaves(start_pooler, cluster):
+	pooler = start_pooler(auth_type="scram-sha-256", databases=DATABASES, drain_timeout=0.2)
+	with pooler.login(replication="true") as w:
+		assert begin_stream(w, cluster).type == "W"
+		pooler.signal(signal.SIGTERM)
+		last = w.ended()[-1]
+		assert (last.type, last.code) == ("E", "57P01")
+	until(lambda: not pooler.is_alive(), 30, "the process ends")
+
+
 def test_either_side_may_speak_at_any_time_in_a_stream_and_end_it(pooler, cluster):
 	with pooler.login(replication="true") as w:
 		assert begin_stream(w, cluster).type == "W"
