@@ -33,6 +33,15 @@ struct error_row {
 	char hint[768];
 };
 
+/* How often something of a class was noted since the beginning. */
+#define ERROR_RING_CLASSES 192u
+struct error_class {
+	char class[48];
+	uint64_t
+	    n_failures; /* notes with a text: each attempt of ours that failed, each client that was refused or lost */
+	uint64_t n_clients; /* sum of the notes' counts: clients whom it met */
+};
+
 struct error_ring;
 
 /* NULL: out of memory. */
@@ -46,5 +55,10 @@ void error_ring_add(struct error_ring *r, const struct error_note *note);
 /* Rows in use, and each of them by the order in which they were first added, newest first. `r` NULL has none. */
 unsigned error_ring_count(const struct error_ring *r);
 const struct error_row *error_ring_row(const struct error_ring *r, unsigned i);
+
+/* Classes that have been noted, in the order of their first notes. `r` NULL has none. What comes when there is no room
+   for one more class is not counted by class. */
+unsigned error_ring_count_classes(const struct error_ring *r);
+const struct error_class *error_ring_class(const struct error_ring *r, unsigned i);
 
 #endif

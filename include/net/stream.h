@@ -125,6 +125,8 @@ bool stream_is_secured(const struct stream *s);
 /* "TLSv1.3/cipher/ECDH=group", put into `buf`, or "" while it is not secured. */
 #define STREAM_TLS_TEXT_BYTES 128
 const char *stream_tls_text(const struct stream *s, char buf[STREAM_TLS_TEXT_BYTES]);
+/* "TLSv1.3", constant; NULL while it is not secured. */
+const char *stream_tls_version(const struct stream *s);
 /* The common name in the other side's verified certificate; false: it has shown none, or it does not fit. */
 bool stream_peer_name(const struct stream *s, char *name, size_t size);
 /* The bytes that bind an authentication to this connection: tls-server-end-point of RFC 5929, a hash of the server's

@@ -86,6 +86,16 @@ void os_syslog_open(const char *ident, const char *facility);
 void os_syslog_close(void);
 void os_syslog_sink(enum log_level level, const char *text);
 
+/* What the process uses; 0: not known. */
+struct process_usage {
+	uint64_t cpu_us;
+	uint64_t resident_bytes, virtual_bytes;
+	uint64_t n_descriptors, most_descriptors;
+};
+
+/* Any thread; takes as long as a few system calls. */
+void os_process_usage(struct process_usage *u);
+
 /* Random bytes straight from the system, for when the library has none. Any thread. */
 void os_random(void *bytes, size_t len);
 

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 
@@ -16,6 +17,9 @@ bool thread_start(struct thread *t, const char *name, void *(*run)(void *arg), v
 
 /* Waits for its end. */
 void thread_join(struct thread *t);
+
+/* Processor time that the calling thread has used so far, microseconds; 0: not known. */
+uint64_t os_thread_cpu_us(void);
 
 /* Processors this process may use: affinity mask and cgroup quota (v1 and v2, rounded up), at least 1. */
 int os_usable_processors(void);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/histogram.h"
 #include "base/letter.h"
 #include "base/list.h"
 #include "base/log.h"
@@ -74,7 +75,8 @@ struct attempt {
 
 struct opener {
 	struct registry *registry;
-	struct error_ring *errors; /* outages, for SHOW ERRORS */
+	struct error_ring *errors;    /* outages, for SHOW ERRORS */
+	struct histogram login_times; /* of servers: name lookup, connecting, TLS, authentication, connect_query */
 	struct log *log;
 	const struct config *config; /* a reference, of the running edition */
 	struct list sleeping;

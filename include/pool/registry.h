@@ -53,6 +53,7 @@ struct registry {
 	bool turns_local_away; /* those of the Unix socket */
 	bool paused;           /* all databases are, beside those that are paused themselves */
 	atomic_uint n_clients; /* all clients that count for max_client_conn */
+	struct counters gone;  /* what was counted in pools that exist no more and had no home */
 };
 
 /* A client's place in the books, from login to the end. Owned by the client. */
@@ -98,6 +99,10 @@ typedef void pool_each(void *arg, struct pool *p);
 void registry_each_database(struct registry *r, database_each *each, void *arg);
 /* Pools of one database, or of all when `database` is NULL. */
 void registry_each_pool(struct registry *r, const char *database, pool_each *each, void *arg);
+
+/* What was counted in pools that exist no more, beside those of replication connections, which is counted in their
+   homes. Any thread. */
+struct counters registry_gone(struct registry *r);
 
 /* The database of that name, made from the configuration if it is there; NULL if not (or out of memory). Main. */
 struct database *registry_database(struct registry *r, const struct config *c, const char *name);

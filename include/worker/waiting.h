@@ -51,6 +51,8 @@ struct waiting_why {
 /* Why the seat's clients wait now. The worker's own: valid until the next call. `n_more`: clients that are meant but
    not in the queue any more. */
 const struct waiting_why *waiting_why(struct worker *w, struct seat *s, uint32_t n_more);
+/* The reason alone, without looking at others under the limit; `*limit` is LIMIT_NONE if there is none. */
+enum waiting_reason waiting_reason_now(struct seat *s, enum pool_limit *limit);
 /* What the worker keeps for that. */
 void waiting_forget(struct worker *w);
 

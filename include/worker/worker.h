@@ -10,6 +10,7 @@
 
 #include "base/attr.h"
 #include "base/failure.h"
+#include "base/histogram.h"
 #include "base/list.h"
 #include "base/str.h"
 #include "base/table.h"
@@ -59,6 +60,11 @@ struct worker {
 	struct str greeting;
 
 	struct error_ring *errors; /* what ended here, for SHOW ERRORS */
+
+	/* For metrics. */
+	struct histogram wait_times;      /* of clients that were queued, until they got a server */
+	struct histogram vain_wait_times; /* until they were told that they get none */
+	struct histogram login_times;     /* of clients, from being accepted to the end of the login */
 
 	struct waiting_why waiting; /* what waiting_why found last */
 

@@ -11,6 +11,8 @@ struct error_ring {
 	struct error_row row[ERROR_RING_ROWS];
 	unsigned next; /* where the next row goes */
 	unsigned count;
+	struct error_class class[ERROR_RING_CLASSES];
+	unsigned n_classes;
 };
 
 struct error_ring *error_ring_new(void)
@@ -78,11 +80,36 @@ static struct error_row *append(struct error_ring *r, const struct error_row *ke
 	return row;
 }
 
+unsigned error_ring_count_classes(const struct error_ring *r)
+{
+	return r == NULL ? 0 : r->n_classes;
+}
+
+const struct error_class *error_ring_class(const struct error_ring *r, unsigned i)
+{
+	return &r->class[i];
+}
+
+static void count_class(struct error_ring *r, const char *class, const struct error_note *note)
+{
+	unsigned i = 0;
+
+	while (i < r->n_classes && strcmp(r->class[i].class, class) != 0)
+		i++;
+	if (i == ERROR_RING_CLASSES)
+		return;
+	if (i == r->n_classes)
+		memcpy(r->class[r->n_classes++].class, class, sizeof(r->class[i].class));
+	r->class[i].n_failures += note->text != NULL;
+	r->class[i].n_clients += note->count;
+}
+
 void error_ring_add(struct error_ring *r, const struct error_note *note)
 {
 	struct error_row key, *row;
 
 	write_key(&key, note);
+	count_class(r, key.class, note);
 	row = find(r, &key);
 	if (row == NULL) {
 		row = append(r, &key);

@@ -676,6 +676,11 @@ const char *stream_tls_text(const struct stream *s, char buf[STREAM_TLS_TEXT_BYT
 	return buf;
 }
 
+const char *stream_tls_version(const struct stream *s)
+{
+	return s->secured ? s->ops->version(s) : NULL;
+}
+
 bool stream_peer_name(const struct stream *s, char *name, size_t size)
 {
 	return s->ops->peer_name != NULL && s->ops->peer_name(s, name, size);

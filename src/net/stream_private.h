@@ -24,6 +24,7 @@ struct stream_ops {
 	void (*close)(struct stream *s);
 	/* Only while secured. */
 	void (*text)(const struct stream *s, char *buf);
+	const char *(*version)(const struct stream *s);
 	/* The other side's common name; see stream_peer_name. */
 	bool (*peer_name)(const struct stream *s, char *name, size_t size);
 	size_t (*binding)(const struct stream *s, uint8_t *bytes);

@@ -458,6 +458,11 @@ static void tls_text(const struct stream *s, char *buf)
 	EVP_PKEY_free(key);
 }
 
+static const char *tls_version(const struct stream *s)
+{
+	return SSL_get_version(tls_of(s)->ssl);
+}
+
 static bool tls_peer_name(const struct stream *s, char *name, size_t size)
 {
 	const SSL *ssl = tls_of(s)->ssl;
@@ -512,6 +517,7 @@ static const struct stream_ops tls_ops = {.read = tls_read,
                                           .write = tls_write,
                                           .close = tls_close,
                                           .text = tls_text,
+                                          .version = tls_version,
                                           .peer_name = tls_peer_name,
                                           .binding = tls_binding,
                                           .has_more = tls_has_more,

@@ -666,6 +666,8 @@ void outages_attempt_succeeded(struct opener *o, struct opener_pool *op, struct 
 
 	judge_all(o, op, permit, &a, now_us, out);
 	tell_others(o, permit, &a, now_us, out);
+	histogram_add(&o->login_times, permit->phases.resolve_us + permit->phases.connect_us + permit->phases.tls_us +
+	                                   permit->phases.auth_us + permit->phases.settle_us);
 	if (target != NULL && target->backend != NULL) {
 		target->backend->good = permit->phases;
 		target->backend->login_us = now_us;

@@ -517,6 +517,12 @@ static uint64_t patience_with_pool(const struct database *d, const struct pool *
 	return p->home != NULL || (p->lookups && d->is_auto) ? SWEEP_AT_LEAST_US : patience_us;
 }
 
+static void add_seats(struct counters *sum, const struct pool *p)
+{
+	for (uint16_t i = 0; i < p->n_seats; i++)
+		counters_add(sum, &p->seat[i].counters);
+}
+
 /* Nobody finds it any more. What its clients did stays counted. */
 static void take_out_locked(struct registry *r, struct pool *p) REQUIRES(r->lock)
 {
@@ -526,6 +532,8 @@ static void take_out_locked(struct registry *r, struct pool *p) REQUIRES(r->lock
 		counters_add(&p->home->guests, &p->seat[0].counters);
 		return;
 	}
+	add_seats(&r->gone, p);
+	counters_add(&r->gone, &p->guests);
 	table_remove(&r->pools, &p->by_name);
 	r->n_pools--;
 }
@@ -579,6 +587,16 @@ uint64_t registry_sweep(struct registry *r, uint64_t now_us, const struct sweep_
 	}
 	lock_drop(&r->lock);
 	return next_us;
+}
+
+struct counters registry_gone(struct registry *r)
+{
+	struct counters gone;
+
+	lock_take(&r->lock);
+	gone = r->gone;
+	lock_drop(&r->lock);
+	return gone;
 }
 
 /* ---- pausing and killing ---- */

@@ -383,8 +383,19 @@ void client_wake(struct client *c)
 		client_run_soon(c);
 }
 
+/* How long it has been in the queue. */
+static uint64_t waited_us(const struct client *c)
+{
+	uint64_t now_us = worker_now_us(c->worker);
+
+	return now_us > c->waiter.since_us ? now_us - c->waiter.since_us : 0;
+}
+
 void client_got_server(struct client *c, struct server *s)
 {
+	/* what link_begin counts as an assignment; a replication connection's wait is part of its login */
+	if (c->state == CLIENT_QUEUED || c->state == CLIENT_LOOKUP)
+		histogram_add(&c->worker->wait_times, waited_us(c));
 	if (c->state != CLIENT_QUEUED) {
 		if (c->state == CLIENT_LOOKUP)
 			lookup_got_server(c, s);
@@ -512,6 +523,8 @@ bool client_told(struct client *c, struct outage *outage)
 
 void client_due(struct client *c, enum due due, struct outage *outage)
 {
+	if (due == DUE_OUTAGE || due == DUE_OUTAGE_BUSY || due == DUE_WAIT_TIMEOUT || due == DUE_QUERY_TIMEOUT)
+		histogram_add(&c->worker->vain_wait_times, waited_us(c));
 	switch (due) {
 	case DUE_NOTHING:
 		break;

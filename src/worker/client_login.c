@@ -791,6 +791,8 @@ static void welcome_with(struct client *c, struct welcome *welcome)
 		return;
 	telling_welcome(c->entry.seat);
 	c->entry.seat->counters.client_login_count++;
+	/* another worker, whose clock was read at another moment, may have accepted it */
+	histogram_add(&w->login_times, worker_now_us(w) > c->connected_us ? worker_now_us(w) - c->connected_us : 0);
 	list_remove(&c->in_login);
 	client_login_free(c);
 	(void)client_enter(c, c->server == NULL ? CLIENT_IDLE : CLIENT_LINKED);

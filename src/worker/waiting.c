@@ -218,6 +218,17 @@ static enum waiting_reason reason_of(const struct pool_crowd *crowd)
 	return crowd->n_opening > 0 ? WAITING_OPENING : WAITING_BUSY;
 }
 
+enum waiting_reason waiting_reason_now(struct seat *s, enum pool_limit *limit)
+{
+	struct pool_crowd crowd;
+
+	pool_look_around(s->pool, &crowd);
+	if (crowd.outage != NULL)
+		shared_unref(&crowd.outage->shared);
+	*limit = crowd.limit;
+	return reason_of(&crowd);
+}
+
 static void gather(struct waiting_why *why, struct worker *w, struct seat *s)
 {
 	const struct pool *p = s->pool;

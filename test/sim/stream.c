@@ -431,6 +431,12 @@ bool stream_is_secured(const struct stream *s)
 	return false;
 }
 
+const char *stream_tls_version(const struct stream *s)
+{
+	(void)s;
+	return NULL;
+}
+
 const char *stream_tls_text(const struct stream *s, char buf[STREAM_TLS_TEXT_BYTES])
 {
 	(void)s;

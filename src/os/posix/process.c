@@ -10,9 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/random.h>
@@ -450,3 +452,37 @@ void os_random(void *bytes, size_t len)
 	arc4random_buf(bytes, len);
 }
 #endif
+
+/* ---- what is used ---- */
+
+static void read_memory(struct process_usage *u)
+{
+	long page = sysconf(_SC_PAGESIZE);
+	unsigned long long size, resident;
+	FILE *f = fopen("/proc/self/statm", "re");
+
+	if (f == NULL)
+		return;
+	if (page > 0 && fscanf(f, "%llu %llu", &size, &resident) == 2) {
+		u->virtual_bytes = size * (unsigned long)page;
+		u->resident_bytes = resident * (unsigned long)page;
+	}
+	fclose(f);
+}
+
+void os_process_usage(struct process_usage *u)
+{
+	struct timespec used;
+	struct rlimit limit;
+	struct stat st;
+
+	memset(u, 0, sizeof(*u));
+	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) == 0)
+		u->cpu_us = (uint64_t)used.tv_sec * 1000000 + (uint64_t)used.tv_nsec / 1000;
+	read_memory(u);
+	/* since Linux 6.2 the directory's size is the number of descriptors; counting them would take too long */
+	if (stat("/proc/self/fd", &st) == 0 && st.st_size > 0)
+		u->n_descriptors = (uint64_t)st.st_size;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+		u->most_descriptors = limit.rlim_cur;
+}

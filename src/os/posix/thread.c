@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "os/posix/cgroup.h"
@@ -43,6 +44,15 @@ bool thread_start(struct thread *t, const char *name, void *(*run)(void *arg), v
 void thread_join(struct thread *t)
 {
 	pthread_join(t->id, NULL);
+}
+
+uint64_t os_thread_cpu_us(void)
+{
+	struct timespec used;
+
+	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used) != 0)
+		return 0;
+	return (uint64_t)used.tv_sec * 1000000 + (uint64_t)used.tv_nsec / 1000;
 }
 
 static int affinity_processors(void)
