@@ -5,6 +5,7 @@
 
 #include "admin/terminal.h"
 #include "admin/view.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "net/loop.h"
 
@@ -16,6 +17,7 @@ struct console *console_new(const struct control *control)
 	if (c == NULL)
 		return NULL;
 	c->control = control;
+	c->started_us = clock_wall_us();
 	list_init(&c->terminals);
 	list_init(&c->views);
 	loop_random(control->loop, seed, sizeof(seed));

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "admin/commands.h"
+#include "admin/metrics.h"
 #include "admin/rows.h"
 #include "admin/terminal.h"
 #include "admin/view.h"
@@ -105,6 +106,7 @@ static void view_free(struct view *v)
 {
 	list_remove(&v->on_console);
 	waits_free(v);
+	metrics_free(v->metrics);
 	tally_fini(&v->tally);
 	str_fini(&v->errors);
 	str_fini(&v->guards);
@@ -349,7 +351,7 @@ void show_dns_zones(struct view *v)
 	dns_each_zone(v->console->control->dns, write_zone, v);
 }
 
-static unsigned count_logins(const struct worker *w)
+unsigned worker_count_logins(const struct worker *w)
 {
 	const struct list *node;
 	unsigned n = 0;
@@ -366,7 +368,7 @@ void collect_workers(struct view *v, struct worker *w)
 	row_begin(&r, &v->out, v->n_columns);
 	row_int(&r, w->number);
 	row_int(&r, w->n_clients);
-	row_int(&r, count_logins(w));
+	row_int(&r, worker_count_logins(w));
 	row_int(&r, w->n_servers);
 	row_number(&r, w->n_hand_overs);
 	row_end(&r);
@@ -375,5 +377,5 @@ void collect_workers(struct view *v, struct worker *w)
 void collect_lists(struct view *v, struct worker *w)
 {
 	v->n_clients += w->n_clients;
-	v->n_logins += count_logins(w);
+	v->n_logins += worker_count_logins(w);
 }

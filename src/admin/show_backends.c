@@ -1,5 +1,6 @@
 /* SHOW BACKENDS: what main knows about each address of PostgreSQL. Main thread. */
 #include "admin/console.h"
+#include "admin/metrics.h"
 #include "admin/rows.h"
 #include "admin/terminal.h"
 #include "admin/view.h"
@@ -18,6 +19,11 @@ const struct message_column backends_columns[] = {
     COLUMN_BIG("resolve_us"),    COLUMN_BIG("connect_us"),
     COLUMN_BIG("tls_us"),        COLUMN_BIG("authenticate_us"),
     COLUMN_TEXT("role"),         {NULL, 0, 0},
+};
+
+const struct message_column backend_times_columns[] = {
+    COLUMN_TEXT("host"), COLUMN_TEXT("addr"),   COLUMN_INT("port"), COLUMN_INT("up"),
+    COLUMN_BIG("login"), COLUMN_BIG("failure"), {NULL, 0, 0},
 };
 
 static const char *state_text(const struct backend *b, uint64_t now_us)
@@ -71,16 +77,22 @@ static void put_phases(struct row *r, const struct backend *b)
 	}
 }
 
-static void put_backend(struct view *v, const struct backend *b, uint64_t now_us)
+static void put_place(struct row *r, const struct backend *b)
 {
 	bool local = address_is_unix(&b->address);
 	char text[128];
+
+	row_text(r, b->host);
+	row_text(r, local ? b->address.u.local.sun_path : address_text(&b->address, text, sizeof(text)));
+	row_int(r, address_port(&b->address));
+}
+
+static void put_backend(struct view *v, const struct backend *b, uint64_t now_us)
+{
 	struct row r;
 
 	row_begin(&r, &v->out, v->n_columns);
-	row_text(&r, b->host);
-	row_text(&r, local ? b->address.u.local.sun_path : address_text(&b->address, text, sizeof(text)));
-	row_int(&r, address_port(&b->address));
+	put_place(&r, b);
 	row_text(&r, state_text(b, now_us));
 	put_time(&r, v,
 	         b->down || backend_silent_since_us(b, now_us) == 0 ? b->since_us : backend_silent_since_us(b, now_us));
@@ -96,6 +108,48 @@ static void put_backend(struct view *v, const struct backend *b, uint64_t now_us
 	put_phases(&r, b);
 	row_text(&r, server_role_name(b->role));
 	row_end(&r);
+}
+
+/* Whether it answers, as far as known: NULL is "nobody has tried yet". */
+static void put_up(struct row *r, const struct backend *b, uint64_t now_us)
+{
+	if (b->down || backend_silent_since_us(b, now_us) != 0)
+		row_number(r, 0);
+	else if (b->success_us > 0)
+		row_number(r, 1);
+	else
+		row_text(r, NULL);
+}
+
+static void put_wall_us(struct row *r, const struct view *v, uint64_t at_us)
+{
+	if (at_us == 0)
+		row_text(r, NULL);
+	else
+		row_number(r, at_us + v->wall_offset_us);
+}
+
+static void put_backend_times(struct view *v, const struct backend *b, uint64_t now_us)
+{
+	struct row r;
+
+	row_begin(&r, &v->out, v->n_columns);
+	put_place(&r, b);
+	put_up(&r, b, now_us);
+	put_wall_us(&r, v, b->login_us);
+	put_wall_us(&r, v, b->failure_us);
+	row_end(&r);
+}
+
+/* For /metrics: times as numbers. */
+void show_backend_times(struct view *v)
+{
+	const struct control *control = v->console->control;
+	uint64_t now_us = loop_now_us(control->loop);
+	struct list *node;
+
+	list_each (node, &control->opener->backends.all)
+		put_backend_times(v, container_of(node, struct backend, on_all), now_us);
 }
 
 void show_backends(struct view *v)

@@ -139,8 +139,7 @@ static uint64_t time_since(uint64_t now_us, uint64_t since_us)
 
 /* ---- clients ---- */
 
-/* NULL: not in SHOW CLIENTS. */
-static const char *client_word(const struct client *c)
+const char *client_word(const struct client *c)
 {
 	switch (c->state) {
 	case CLIENT_HELLO:
@@ -176,7 +175,7 @@ static const char *client_socket_word(const struct client *c)
 	return strcmp(word, "waiting") == 0 ? "cl_waiting" : "cl_active";
 }
 
-static const char *application_name(const struct client *c)
+const char *client_shown_application(const struct client *c)
 {
 	return c == NULL || c->params == NULL ? NULL : params_value(c->params, "application_name");
 }
@@ -199,7 +198,7 @@ static void write_client(struct view *v, struct worker *w, const struct client *
 	    .self = c,
 	    .link = c->server,
 	    .remote_pid = pid > 0 ? (uint32_t)pid : 0,
-	    .application_name = application_name(c),
+	    .application_name = client_shown_application(c),
 	    .id = c->waiter.id,
 	    .prepared_statements = prepared_client_count(c),
 	    .message_left = c->framer.left,
@@ -253,7 +252,7 @@ static void write_server(struct view *v, struct worker *w, const struct server *
 	    .self = s,
 	    .link = s->client,
 	    .remote_pid = s->pid,
-	    .application_name = application_name(s->client),
+	    .application_name = client_shown_application(s->client),
 	    .id = s->id,
 	    .prepared_statements = prepared_server_count(s),
 	    .message_left = s->framer.left,

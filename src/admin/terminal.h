@@ -32,6 +32,8 @@ struct console {
 	unsigned n_terminals;
 	struct counters counters; /* of the console itself */
 	struct stats stats;
+	uint64_t started_us;       /* wall clock */
+	uint64_t n_served_at_once; /* clients that got a server without waiting, as /metrics last said it */
 };
 
 /* Idle: waits for a command and owns no buffers. Busy: `command` is being run, by a view or by main. */

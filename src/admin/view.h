@@ -16,7 +16,9 @@
 
 #define SHOW_TAG "SHOW"
 
+struct client;
 struct console;
+struct metrics;
 struct topic;
 struct view;
 
@@ -42,6 +44,7 @@ struct view {
 	size_t n_statements, statement_bytes; /* that clients have prepared */
 	struct list waits, holders;           /* show_waits.c */
 	struct str guards;                    /* show_state_guard.c */
+	struct metrics *metrics;              /* metrics.h; NULL: nothing of the kind is asked for */
 };
 
 /* A worker adds what it knows; on its thread. */
@@ -90,6 +93,13 @@ void view_abandon(struct view *v);
 /* What topics are made of: collect and write of each, see commands.def. */
 #define TOPIC(name, line, columns, collect, write, doc) extern const struct message_column columns[];
 #include "admin/commands.def"
+
+/* Its state in SHOW CLIENTS; NULL: it is not there. On its worker's thread, likewise: */
+const char *client_word(const struct client *c);
+/* The name that it has there; NULL: none. */
+const char *client_shown_application(const struct client *c);
+/* How many are logging in. */
+unsigned worker_count_logins(const struct worker *w);
 
 view_collect collect_clients, collect_servers, collect_sockets; /* show_sockets.c */
 view_write show_clients, show_sockets;
