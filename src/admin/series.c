@@ -228,9 +228,11 @@ static bool read_number(struct bytes cell, uint64_t *value)
 	if (cell.data == NULL || cell.len == 0)
 		return false;
 	for (size_t i = 0; i < cell.len; i++) {
-		if (cell.data[i] < '0' || cell.data[i] > '9' || v > (UINT64_MAX - 9) / 10)
+		uint64_t digit = (uint64_t)(cell.data[i] - '0');
+
+		if (cell.data[i] < '0' || cell.data[i] > '9' || v > (UINT64_MAX - digit) / 10)
 			return false;
-		v = v * 10 + (uint64_t)(cell.data[i] - '0');
+		v = v * 10 + digit;
 	}
 	*value = v;
 	return true;

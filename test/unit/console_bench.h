@@ -50,7 +50,7 @@ struct bench {
 	struct worker worker[BENCH_WORKERS];
 	struct control control;
 	struct console *console;
-	bool paused;
+	bool paused, shutting_down;
 
 	/* what was asked of main last: "pause app", and who waits for its end */
 	char asked[600];
@@ -155,6 +155,11 @@ static inline bool bench_is_paused(struct supervisor *s)
 	return bench_of(s)->paused;
 }
 
+static inline bool bench_is_shutting_down(struct supervisor *s)
+{
+	return bench_of(s)->shutting_down;
+}
+
 /* The workers' and main's mailbox in one. */
 static inline void bench_letter(void *owner, struct letter *letter)
 {
@@ -233,6 +238,7 @@ static inline void bench_begin(struct bench *b, const char *text, const char *us
 	                      .loop = b->loop,
 	                      .config = bench_conf,
 	                      .is_paused = bench_is_paused,
+	                      .is_shutting_down = bench_is_shutting_down,
 	                      .peer_counts = bench_peer_counts,
 	                      .reload = bench_reload,
 	                      .set = bench_set,

@@ -6,6 +6,9 @@
 
 #include "console_bench.h"
 
+#include "admin/metrics.h"
+#include "diag/error_ring.h"
+
 #define CONF                                                                                                           \
 	"[databases]\napp = host=127.0.0.1\nzoo = host=127.0.0.1\n[users]\nann = pool_size=1\n"                        \
 	"[pgbouncer]\nauth_type=trust\n"
@@ -169,12 +172,100 @@ static void every_allocation_of_a_period_may_fail(void **state)
 	}
 }
 
+static void take_metrics(void *asker, struct view *v)
+{
+	(void)v;
+	*(bool *)asker = true;
+}
+
+/* With a client, a pool and a failure of each kind of thing that is told. */
+static bool metrics_survive(const struct topic *topic, size_t n)
+{
+	struct error_note note = {.class = "some_class", .count = 1, .text = "no"};
+	struct view *under_way;
+	struct client waiting;
+	struct entry entry;
+	struct bench b;
+	bool failed, told = false, begun;
+
+	bench_begin(&b, CONF, NULL);
+	assert_int_equal(registry_enter(b.office->registry, b.conf, "app", "ann", 0, &entry), ENTERED);
+	bench_waiting_client(&b, &waiting, &entry, 9);
+	error_ring_add(b.control.opener->errors, &note);
+	mem_until_failure = n;
+	begun = view_start(b.console, topic, take_metrics, &told, &under_way);
+	run_turns(b.loop, 8);
+	failed = mem_until_failure == 1;
+	mem_until_failure = 0;
+	assert_true(told == begun);
+	bench_waiting_client_leaves(&waiting);
+	bench_finish(&b);
+	assert_int_equal(mem_blocks, 0);
+	return failed;
+}
+
+static void every_allocation_of_metrics_may_fail(void **state)
+{
+	size_t n = 1;
+
+	(void)state;
+	while (metrics_survive(&metrics_topic, n))
+		n++;
+	assert_true(n > 50);
+	for (n = 1; metrics_survive(&open_metrics_topic, n); n++)
+		;
+}
+
+/* Lines of the answer, 0: it is marked as failed. */
+static void count_lines(void *asker, struct view *v)
+{
+	unsigned *n = (unsigned *)asker;
+
+	for (size_t i = 0; i < v->out.len && !v->out.failed; i++)
+		*n += v->out.data[i] == '\n';
+}
+
+/* `n` 0: none fails. */
+static unsigned lines_of_metrics(size_t n, bool *failed)
+{
+	struct view *under_way;
+	unsigned lines = 0;
+	struct bench b;
+
+	bench_begin(&b, CONF, NULL);
+	mem_until_failure = n;
+	(void)!view_start(b.console, &metrics_topic, count_lines, &lines, &under_way);
+	run_turns(b.loop, 8);
+	*failed = mem_until_failure == 1;
+	mem_until_failure = 0;
+	bench_finish(&b);
+	assert_int_equal(mem_blocks, 0);
+	return lines;
+}
+
+static void nobody_gets_half_of_the_metrics(void **state)
+{
+	bool failed = true;
+	unsigned all, lines;
+
+	(void)state;
+	all = lines_of_metrics(0, &failed);
+	assert_true(all > 200);
+	failed = true;
+	for (size_t n = 1; failed; n++) {
+		lines = lines_of_metrics(n, &failed);
+		assert_true(lines == all || (lines == 0 && failed));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_allocation_of_a_command_may_fail),
 	    cmocka_unit_test(every_allocation_of_a_welcome_may_fail),
 	    cmocka_unit_test(every_allocation_of_a_period_may_fail),
+	    cmocka_unit_test(every_allocation_of_metrics_may_fail),
+	    cmocka_unit_test(nobody_gets_half_of_the_metrics),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
