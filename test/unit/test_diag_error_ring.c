@@ -140,12 +140,67 @@ static void no_ring_has_no_rows(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
+static void note_of(struct error_ring *r, const char *class, uint64_t count, const char *text)
+{
+	struct error_note note = down;
+
+	note.class = class;
+	note.count = count;
+	note.text = text;
+	error_ring_add(r, &note);
+}
+
+static void classes_are_counted_from_the_beginning(void **state)
+{
+	struct error_ring *r = (struct error_ring *)*state;
+
+	assert_int_equal(error_ring_count_classes(NULL), 0);
+	assert_int_equal(error_ring_count_classes(r), 0);
+	note_of(r, "first", 2, "no");
+	note_of(r, "second", 0, "no");
+	note_of(r, "first", 5, NULL); /* clients alone: what they were told is known */
+	for (unsigned i = 0; i < 2 * ERROR_RING_ROWS; i++) {
+		char class[16];
+
+		snprintf(class, sizeof(class), "third%u", i % 3);
+		note_of(r, class, 1, "no");
+	}
+	assert_int_equal(error_ring_count_classes(r), 5);
+	assert_string_equal(error_ring_class(r, 0)->class, "first");
+	assert_int_equal(error_ring_class(r, 0)->n_failures, 1);
+	assert_int_equal(error_ring_class(r, 0)->n_clients, 7);
+	assert_string_equal(error_ring_class(r, 1)->class, "second");
+	assert_int_equal(error_ring_class(r, 1)->n_failures, 1);
+	assert_int_equal(error_ring_class(r, 1)->n_clients, 0);
+	assert_int_equal(error_ring_class(r, 2)->n_failures, 2 * ERROR_RING_ROWS / 3 + 1);
+}
+
+static void there_is_room_for_so_many_classes(void **state)
+{
+	struct error_ring *r = (struct error_ring *)*state;
+
+	for (unsigned i = 0; i < 2 * ERROR_RING_CLASSES; i++) {
+		char class[16];
+
+		snprintf(class, sizeof(class), "c%u", i);
+		note_of(r, class, 1, "no");
+	}
+	assert_int_equal(error_ring_count_classes(r), ERROR_RING_CLASSES);
+	note_of(r, "c0", 1, "no");
+	assert_int_equal(error_ring_class(r, 0)->n_failures, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(a_row_has_what_was_noted),       TEST(the_same_again_counts_up_and_brings_its_words),
-	    TEST(anything_else_is_another_row),   TEST(the_oldest_rows_make_room),
-	    TEST(rows_are_printable_and_bounded), cmocka_unit_test(no_ring_has_no_rows),
+	    TEST(a_row_has_what_was_noted),
+	    TEST(the_same_again_counts_up_and_brings_its_words),
+	    TEST(anything_else_is_another_row),
+	    TEST(the_oldest_rows_make_room),
+	    TEST(rows_are_printable_and_bounded),
+	    cmocka_unit_test(no_ring_has_no_rows),
+	    TEST(classes_are_counted_from_the_beginning),
+	    TEST(there_is_room_for_so_many_classes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -435,11 +435,13 @@ static void both_ends_say_what_they_speak(void **state)
 	(void)state;
 	join_two(&server, &client);
 	assert_string_equal(stream_tls_text(server.stream, text), "");
+	assert_null(stream_tls_version(server.stream));
 	assert_int_equal(stream_binding(server.stream, a), 0);
 	assert_false(stream_peer_name(client.stream, name, sizeof(name)));
 	shake(&server, &client);
 	assert_memory_equal(stream_tls_text(server.stream, text), "TLSv1.3/TLS_", 12);
 	assert_non_null(strstr(stream_tls_text(server.stream, text), "/ECDH="));
+	assert_string_equal(stream_tls_version(server.stream), "TLSv1.3");
 	assert_string_equal(stream_tls_text(server.stream, text), stream_tls_text(client.stream, other));
 	assert_int_equal(stream_binding(server.stream, a), 32);
 	assert_int_equal(stream_binding(client.stream, b), 32);

@@ -488,6 +488,32 @@ static void other_sources_of_names_than_files_and_dns_are_seen(void **state)
 	assert_int_equal(unlink(name), 0);
 }
 
+static void usage_is_that_of_this_process(void **state)
+{
+	struct process_usage before, now;
+	char *memory = (char *)malloc(64 << 20);
+	int fd = open("/dev/null", O_RDONLY), second;
+
+	(void)state;
+	assert_true(memory != NULL && fd >= 0);
+	os_process_usage(&before);
+	memset(memory, 1, 64 << 20);
+	second = dup(fd);
+	assert_true(second >= 0);
+	os_process_usage(&now);
+	assert_true(before.cpu_us > 0 && now.cpu_us > before.cpu_us);
+	assert_true(now.most_descriptors > 0);
+#ifdef __linux__
+	assert_true(now.resident_bytes >= before.resident_bytes + (60u << 20));
+	assert_true(now.virtual_bytes >= now.resident_bytes);
+	/* older systems do not tell */
+	assert_true(before.n_descriptors == 0 || now.n_descriptors == before.n_descriptors + 1);
+#endif
+	free(memory);
+	close(second);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -506,6 +532,7 @@ int main(void)
 	    cmocka_unit_test(name_servers_are_listed),
 	    cmocka_unit_test(other_sources_of_names_than_files_and_dns_are_seen),
 	    cmocka_unit_test(containers_are_known_by_their_marks_and_groups),
+	    cmocka_unit_test(usage_is_that_of_this_process),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);

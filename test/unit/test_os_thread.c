@@ -173,6 +173,18 @@ static void a_thread_that_cannot_be_made_says_why(void **state)
 }
 #endif
 
+/* The time of this thread alone: waiting for another one takes none. */
+static void processor_time_grows_with_work(void **state)
+{
+	uint64_t before_us = os_thread_cpu_us(), now_us = before_us;
+
+	(void)state;
+	assert_true(before_us > 0);
+	while (now_us < before_us + 1000)
+		now_us = os_thread_cpu_us();
+	assert_true(now_us > before_us);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +195,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(its_name_shows_cut_to_fifteen_bytes, set_up, tear_down),
 	    cmocka_unit_test(a_process_bound_to_one_processor_may_use_one),
 #endif
+	    cmocka_unit_test(processor_time_grows_with_work),
 	    cmocka_unit_test(at_least_one_processor_may_be_used_and_not_more_than_there_are),
 #ifdef __GLIBC__
 	    cmocka_unit_test_setup_teardown(a_thread_that_cannot_be_made_says_why, set_up, tear_down),

@@ -241,13 +241,18 @@ static void unused_pools_are_swept_when_there_is_a_time_for_it(void **state)
 	(void)state;
 	assert_int_equal(enter(t, 0, "app", "ann"), ENTERED);
 	assert_int_equal(enter(t, 1, "any", "ann"), ENTERED_NEW_DATABASE);
+	t->entry[0].seat->counters.xact_count = 5;
+	t->entry[1].seat->counters.xact_count = 20;
+	t->entry[1].seat->pool->guests.xact_count = 100;
 	registry_leave(t->r, &t->entry[0], NOW);
 	registry_leave(t->r, &t->entry[1], NOW);
 	assert_int_equal(sweep_after(t, &never, NOW, &n_databases), 0);
 	assert_int_equal(sweep_after(t, &never, NOW + 10000 * US_PER_S, &n_databases), 0);
 	assert_int_equal(sweep_after(t, &pools, NOW + 10000 * US_PER_S, &n_databases), 0);
 	assert_int_equal(sweep_after(t, &pools, NOW + 10059 * US_PER_S, &n_databases), 0);
+	assert_int_equal(registry_gone(t->r).xact_count, 0);
 	assert_int_equal(sweep_after(t, &pools, NOW + 10060 * US_PER_S, &n_databases), 2);
+	assert_int_equal(registry_gone(t->r).xact_count, 125);
 	assert_int_equal(n_databases, 0);
 	assert_non_null(registry_find_database(t->r, "any"));
 	end(t);
@@ -466,6 +471,7 @@ static void its_pool_is_closed_for_good_and_swept_and_what_it_counted_stays(void
 	assert_int_equal(sweep(t, NOW + US_PER_S, &n_databases), 1);
 	assert_int_equal(home->n_guests, 0);
 	assert_int_equal(home->guests.query_count, 5);
+	assert_int_equal(registry_gone(t->r).query_count, 0);
 	assert_int_equal(sweep(t, NOW + 100 * US_PER_S, &n_databases), 0); /* pool_idle_timeout is off */
 	end(t);
 }
