@@ -89,6 +89,7 @@ const char *auth_type_name(enum auth_type type);
 
 /* What a row's kind is in C; OCTAL is an int that people write and read in octal. */
 #define SETTING_MEMBER_STRING(name) char *name;
+#define SETTING_MEMBER_SECRET(name) char *name;
 #define SETTING_MEMBER_INT(name) int name;
 #define SETTING_MEMBER_OCTAL(name) int name;
 #define SETTING_MEMBER_UINT(name) unsigned name;
@@ -129,7 +130,12 @@ const char *setting_note(enum setting_id id);
 /* False if a change waits for a restart. */
 bool setting_is_changeable(enum setting_id id);
 
-/* The present value as text, appended to `out`; false if it is NULL (nothing is appended then). */
+/* What stands for the value of a secret wherever values are shown. */
+#define SETTING_HIDDEN "****"
+/* It may hold a password, wholly or in part. */
+bool setting_is_secret(enum setting_id id);
+
+/* The present value as it is shown, appended to `out`; false if it is NULL (nothing is appended then). */
 bool setting_text(const struct settings *s, enum setting_id id, struct str *out);
 
 /* True if the setting has the same value in both. */

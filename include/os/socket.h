@@ -48,6 +48,8 @@ bool address_from_text(struct address *a, const char *text, uint16_t port) MUST_
 const char *address_text(const struct address *a, char *buf, size_t size);
 uint16_t address_port(const struct address *a);
 bool address_is_unix(const struct address *a);
+/* 127.0.0.0/8 or ::1: nobody else's machine gets there. */
+bool address_is_loopback(const struct address *a);
 bool address_same(const struct address *a, const struct address *b);
 
 /* Whether this machine has the address of a TCP peer, or, with `networks`, has an address in the same network. False

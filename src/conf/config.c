@@ -135,11 +135,32 @@ static void settle_mock(struct config *c)
 		c->mock.scram_share = (uint32_t)((uint64_t)UINT32_MAX * n_scram / n);
 }
 
+static bool is_empty(const char *text)
+{
+	return text == NULL || text[0] == '\0';
+}
+
+/* One without the other would leave open what was meant to be closed. */
+static bool check_http_login(const struct config *c, struct conf_error *why)
+{
+	bool no_user = is_empty(c->settings.http_auth_user), no_password = is_empty(c->settings.http_auth_password);
+
+	if (no_user == no_password)
+		return true;
+	(void)conf_fail(why, c->settings.conffile, 0, "%s is set, but %s is not",
+	                no_user ? "http_auth_password" : "http_auth_user",
+	                no_user ? "http_auth_user" : "http_auth_password");
+	conf_hint(why, "Set both in the configuration file, or neither.");
+	return false;
+}
+
 bool config_settle(struct config *c, struct conf_error *why)
 {
 	const char *options = c->settings.auth_ldap_options;
 
 	settle_mock(c);
+	if (!check_http_login(c, why))
+		return false;
 	if (options != NULL && options[0] != '\0') {
 		c->ldap = ldap_options_parse(options, NULL, 0, why);
 		return c->ldap != NULL;

@@ -16,7 +16,7 @@ static bool is_same(const char *a, const char *b)
 /* The value for the log: one that may hold a password is not shown, one that is too long is cut. NULL is SQL NULL. */
 static const char *text_for_log(const struct settings *s, enum setting_id id, struct str *text)
 {
-	if (id == SETTING_auth_ldap_options)
+	if (setting_is_secret(id))
 		return "(not shown)";
 	if (!setting_text(s, id, text))
 		return NULL;

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "conf/http_listen.h"
 #include "conf/ldap_options.h"
 #include "conf/value.h"
 #include "conf/words.h"
@@ -15,6 +16,7 @@
 
 enum kind {
 	KIND_STRING,
+	KIND_SECRET, /* a string that is not shown */
 	KIND_INT,
 	KIND_OCTAL,
 	KIND_UINT,
@@ -48,6 +50,7 @@ struct row {
 };
 
 #define MEMBER_STRING(name) name
+#define MEMBER_SECRET(name) name
 #define MEMBER_INT(name) name
 #define MEMBER_OCTAL(name) name
 #define MEMBER_UINT(name) name
@@ -200,8 +203,13 @@ const char *auth_type_name(enum auth_type type)
 /* A value between text and member. */
 struct parsed {
 	long long number;   /* all kinds but strings; times in microseconds */
-	const char *string; /* KIND_STRING */
+	const char *string; /* KIND_STRING, KIND_SECRET */
 };
+
+static bool is_string(const struct row *row)
+{
+	return row->kind == KIND_STRING || row->kind == KIND_SECRET;
+}
 
 /* The words of an enum, NULL for other kinds. */
 static const char *const *words_of(enum kind kind)
@@ -226,6 +234,7 @@ static const char *const *words_of(enum kind kind)
 	case KIND_STATE_GUARD:
 		return state_guard_words;
 	case KIND_STRING:
+	case KIND_SECRET:
 	case KIND_INT:
 	case KIND_OCTAL:
 	case KIND_UINT:
@@ -253,6 +262,7 @@ static long long number_in(const struct settings *s, const struct row *row)
 
 	switch (row->kind) {
 	case KIND_STRING:
+	case KIND_SECRET:
 		break;
 	case KIND_INT:
 	case KIND_OCTAL:
@@ -292,6 +302,7 @@ static void set_number(struct settings *s, const struct row *row, long long numb
 
 	switch (row->kind) {
 	case KIND_STRING:
+	case KIND_SECRET:
 		break;
 	case KIND_INT:
 	case KIND_OCTAL:
@@ -341,6 +352,13 @@ static const char *string_in(const struct settings *s, const struct row *row)
 	return *(char *const *)member_in(s, row);
 }
 
+static void free_string(const struct row *row, char *string)
+{
+	if (row->kind == KIND_SECRET && string != NULL)
+		mem_wipe(string, strlen(string));
+	mem_free(string);
+}
+
 /* Copies the string in; NULL stays NULL. On failure the old one stays. */
 static bool set_string(struct settings *s, const struct row *row, const char *string)
 {
@@ -352,14 +370,14 @@ static bool set_string(struct settings *s, const struct row *row, const char *st
 		if (copy == NULL)
 			return false;
 	}
-	mem_free(*at);
+	free_string(row, *at);
 	*at = copy;
 	return true;
 }
 
 static bool set_parsed(struct settings *s, const struct row *row, const struct parsed *value)
 {
-	if (row->kind == KIND_STRING)
+	if (is_string(row))
 		return set_string(s, row, value->string);
 	set_number(s, row, value->number);
 	return true;
@@ -371,7 +389,7 @@ static bool parse_value(const struct row *row, const char *text, struct parsed *
 	const char *const *words = words_of(row->kind);
 	uint64_t us;
 
-	if (row->kind == KIND_STRING) {
+	if (is_string(row)) {
 		out->string = text;
 		return true;
 	}
@@ -415,7 +433,7 @@ static bool value_text(const struct row *row, const struct parsed *value, struct
 {
 	const char *const *words = words_of(row->kind);
 
-	if (row->kind == KIND_STRING) {
+	if (is_string(row)) {
 		if (value->string != NULL)
 			str_add_str(out, value->string);
 		return value->string != NULL;
@@ -482,6 +500,9 @@ static bool check_special(const struct row *row, const struct parsed *value, con
 		                 conf_place(file, line).text);
 	if (row - rows == SETTING_auth_type)
 		return check_auth_type((enum auth_type)value->number, file, line, why);
+	if (row - rows == SETTING_http_listen && !http_listen_is_valid(value->string))
+		return conf_fail(why, file, line, "invalid value \"%.200s\" for parameter %s%s: must be %s",
+		                 value->string, row->name, conf_place(file, line).text, HTTP_LISTEN_FORM);
 	if (row - rows == SETTING_auth_ldap_options && value->string[0] != '\0') {
 		struct ldap_options *options = ldap_options_parse(value->string, file, line, why);
 
@@ -583,11 +604,16 @@ bool setting_is_changeable(enum setting_id id)
 	return rows[id].when == WHEN_RELOAD;
 }
 
+bool setting_is_secret(enum setting_id id)
+{
+	return rows[id].kind == KIND_SECRET || id == SETTING_auth_ldap_options;
+}
+
 static struct parsed value_in(const struct settings *s, const struct row *row)
 {
 	struct parsed value = {0, NULL};
 
-	if (row->kind == KIND_STRING)
+	if (is_string(row))
 		value.string = string_in(s, row);
 	else
 		value.number = number_in(s, row);
@@ -602,6 +628,8 @@ bool setting_text(const struct settings *s, enum setting_id id, struct str *out)
 		ldap_options_show(value.string, out); /* it may have a password */
 		return true;
 	}
+	if (rows[id].kind == KIND_SECRET && value.string != NULL && value.string[0] != '\0')
+		value.string = SETTING_HIDDEN;
 	return value_text(&rows[id], &value, out);
 }
 
@@ -633,8 +661,8 @@ bool settings_init(struct settings *s)
 void settings_fini(struct settings *s)
 {
 	for (int id = 0; id < N_SETTINGS; id++)
-		if (rows[id].kind == KIND_STRING)
-			mem_free(*(char **)member_of(s, &rows[id]));
+		if (is_string(&rows[id]))
+			free_string(&rows[id], *(char **)member_of(s, &rows[id]));
 	memset(s, 0, sizeof(*s));
 }
 

@@ -10,8 +10,10 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "conf/http_listen.h"
 #include "diag/error_ring.h"
 #include "main/supervisor.h"
+#include "net/http.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/stream.h"
@@ -524,8 +526,11 @@ static long most_servers(const struct config *c)
 
 long listen_expected_descriptors(const struct config *c, unsigned n_workers)
 {
+	const char *http = c->settings.http_listen;
+	long watchers = http == NULL || http[0] == '\0' ? 0 : (long)(HTTP_MAX_CONNECTIONS + HTTP_LISTEN_MAX_PARTS);
+
 	/* per thread a loop, its wake-up and a cancel request; logs, listeners, helpers */
-	return c->settings.max_client_conn + most_servers(c) + 4L * (long)n_workers + 24;
+	return c->settings.max_client_conn + most_servers(c) + watchers + 4L * (long)n_workers + 24;
 }
 
 static void warn_of_few(struct supervisor *s, long soft, long want)

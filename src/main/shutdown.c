@@ -328,6 +328,7 @@ void shutdown_begin(struct supervisor *s, enum shutdown_mode mode)
 		listen_order_stop_tcp(s, LISTEN_STOP_AT_ONCE);
 		registry_shut_down(s->office->registry);
 	}
+	listen_web_leave(s);
 	if (mode == SHUTDOWN_WAIT_FOR_SERVERS)
 		registry_set_paused(s->office->registry, NULL, true, &s->out);
 	/* whoever issued the command gets its answer first */

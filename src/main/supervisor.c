@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "admin/console.h"
+#include "admin/web.h"
 #include "auth/context.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -474,7 +475,7 @@ bool supervisor_listen(struct supervisor *s)
 {
 	listen_prepare(s);
 	registry_make_standing(s->office->registry, s->config, &s->out);
-	return listen_start(s);
+	return listen_start(s) && listen_web_start(s);
 }
 
 /* ---- serving ---- */
@@ -506,6 +507,7 @@ void supervisor_free_helpers(struct supervisor *s)
 		return;
 	s->helpers_ended = true;
 	actions_free(s);
+	web_end_views(s->web);
 	console_free(s->console);
 	s->console = NULL;
 	dns_free(s->dns);
@@ -585,6 +587,7 @@ bool supervisor_free(struct supervisor *s)
 		return false;
 	listen_stop(s);
 	supervisor_free_helpers(s);
+	web_free(s->web);
 	free_workers(s);
 	read_last_letters(s);
 	free_office(s);

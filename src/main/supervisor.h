@@ -6,6 +6,7 @@
  *   action.c      what was asked for and is answered  edition.c   RELOAD, SET
  *   pausing.c     PAUSE, KILL and their kin           shutdown.c  signals, the end
  *   resolve.c     hosts of a permit → addresses       logging.c   where the log goes
+ *   listen_web.c  where HTTP is answered
  *   peers.c       cancel requests for other processes
  *   watchdog.c    the service manager hears that all threads turn
  */
@@ -37,6 +38,7 @@ struct permit;
 struct signal_watch;
 struct stream;
 struct timer;
+struct web;
 
 #define SUPERVISOR_SIGNALS 6u
 #define STARVED_MAX 16u
@@ -127,6 +129,7 @@ struct supervisor {
 	struct dns *dns;
 	struct jobs *lookups; /* threads of dns's own: a name server that is silent shall not hold up key derivations */
 	struct console *console;
+	struct web *web; /* NULL: HTTP is off */
 	struct control control;
 	struct listening listening;
 	struct shutdown shutdown;
@@ -194,6 +197,13 @@ void listen_stop_tcp(struct supervisor *s);
 void listen_stop(struct supervisor *s);
 /* Any thread: for an end that waits for nobody. */
 void listen_remove_file(struct supervisor *s);
+
+/* ---- listen_web.c ---- */
+
+/* Answers HTTP where http_listen says. False, after saying why in the log. */
+bool listen_web_start(struct supervisor *s) MUST_USE;
+/* A shutdown begins: ports that other processes listen on, too, are theirs from now on. */
+void listen_web_leave(struct supervisor *s);
 
 /* ---- resolve.c ---- */
 

@@ -120,6 +120,19 @@ bool address_is_unix(const struct address *a)
 	return a->len != 0 && a->u.any.sa_family == AF_UNIX;
 }
 
+bool address_is_loopback(const struct address *a)
+{
+	const struct in6_addr *v6 = &a->u.v6.sin6_addr;
+
+	if (a->len == 0)
+		return false;
+	if (a->u.any.sa_family == AF_INET)
+		return ntohl(a->u.v4.sin_addr.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
+	if (a->u.any.sa_family != AF_INET6)
+		return false;
+	return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET);
+}
+
 bool address_same(const struct address *a, const struct address *b)
 {
 	if (a->len == 0 || b->len == 0)
