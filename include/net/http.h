@@ -21,8 +21,7 @@
 #define HTTP_MAX_CONNECTIONS 256u
 #define HTTP_MAX_LISTENERS 64u
 
-#define HTTP_REQUEST_US 10000000u /* from the first byte of a request, or from the connection's beginning, to its end  \
-	                           */
+#define HTTP_REQUEST_US 10000000u /* from the first byte, or the connection's beginning, to a request's end */
 #define HTTP_WRITE_US 20000000u   /* to take an answer */
 #define HTTP_IDLE_US 60000000u    /* between two requests */
 

@@ -230,14 +230,14 @@ static void every_row_takes_another_value_and_prints_it(void **state)
 
 	for (int i = 0; i < N_SETTINGS; i++) {
 		enum setting_id id = (enum setting_id)i;
-		static const char *const tries[] = {"1234",  "1",       "0",       "trust",     "transaction",
-		                                    "allow", "disable", "precise", "direct",    "json",
-		                                    "3.2",   "warn",    "primary", LDAP_OPTIONS};
+		static const char *const tries[] = {"1234",  "1",       "0",       "trust",      "transaction",
+		                                    "allow", "disable", "precise", "direct",     "json",
+		                                    "3.2",   "warn",    "primary", LDAP_OPTIONS, "[::1]:9127"};
 		bool done = false;
 
 		for (size_t t = 0; t < sizeof(tries) / sizeof(tries[0]) && !done; t++)
 			done = makes_the_round(s, id, tries[t]);
-		if (!done && id != SETTING_resolv_conf)
+		if (!done && id != SETTING_resolv_conf && id != SETTING_http_auth_password)
 			fail_msg("%s takes nothing", setting_name(id));
 	}
 }
@@ -400,6 +400,46 @@ static void ldap_options_are_checked_and_shown_without_their_password(void **sta
 	str_fini(&text);
 }
 
+static void secrets_are_kept_and_never_shown(void **state)
+{
+	struct settings *s = (struct settings *)*state;
+	struct settings copy;
+	struct conf_error why;
+	struct str text;
+
+	str_init(&text, 1000);
+	assert_true(setting_text(s, SETTING_http_auth_password, &text));
+	assert_string_equal(str_text(&text), ""); /* that there is none is no secret */
+	assert_true(setting_parse(s, "http_auth_password", "four words and spaces", "a.ini", 7, &why));
+	assert_string_equal(s->http_auth_password, "four words and spaces");
+	assert_true(setting_text(s, SETTING_http_auth_password, &text));
+	assert_string_equal(str_text(&text), SETTING_HIDDEN);
+	str_fini(&text);
+	assert_true(settings_copy(&copy, s));
+	assert_string_equal(copy.http_auth_password, "four words and spaces");
+	assert_true(setting_is_same(s, &copy, SETTING_http_auth_password));
+	assert_true(setting_parse(&copy, "http_auth_password", "other", "a.ini", 7, &why));
+	assert_false(setting_is_same(s, &copy, SETTING_http_auth_password));
+	settings_fini(&copy);
+	assert_true(setting_is_secret(SETTING_http_auth_password));
+	assert_true(setting_is_secret(SETTING_auth_ldap_options));
+	assert_false(setting_is_secret(SETTING_http_auth_user));
+}
+
+static void http_listen_is_checked(void **state)
+{
+	struct settings *s = (struct settings *)*state;
+	struct conf_error why;
+
+	assert_false(setting_parse(s, "http_listen", "127.0.0.1", "a.ini", 7, &why));
+	assert_string_equal(why.text,
+	                    "invalid value \"127.0.0.1\" for parameter http_listen in configuration (a.ini:7): must be "
+	                    "addresses with ports, separated by commas, such as 127.0.0.1:9127, [::1]:9127 or *:9127");
+	assert_string_equal(s->http_listen, "");
+	assert_true(setting_parse(s, "http_listen", "127.0.0.1:9127, localhost:1", "a.ini", 7, &why));
+	assert_true(setting_parse(s, "http_listen", "", "a.ini", 7, &why));
+}
+
 static void values_that_need_nothing_are_taken_beside_missing_parts(void **state)
 {
 	static const struct {
@@ -527,6 +567,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(values_that_need_a_missing_part_say_so, init, fini),
 	    cmocka_unit_test_setup_teardown(libraries_that_are_not_there_are_named, init, fini),
 	    cmocka_unit_test_setup_teardown(ldap_options_are_checked_and_shown_without_their_password, init, fini),
+	    cmocka_unit_test_setup_teardown(secrets_are_kept_and_never_shown, init, fini),
+	    cmocka_unit_test_setup_teardown(http_listen_is_checked, init, fini),
 	    cmocka_unit_test_setup_teardown(values_that_need_nothing_are_taken_beside_missing_parts, init, fini),
 	    cmocka_unit_test_setup_teardown(members_get_the_values, init, fini),
 	    cmocka_unit_test_setup_teardown(aliases_and_dropped_settings_are_accepted, init, fini),
