@@ -5,28 +5,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 
 /* ---- bytes that may be anything ---- */
-
-/* Length of the well-formed UTF-8 character at `at`, 0: there is none. */
-static size_t utf8_length(const char *at)
-{
-	const unsigned char *c = (const unsigned char *)at;
-	size_t n = c[0] < 0x80             ? 1
-	           : (c[0] & 0xe0) == 0xc0 ? 2
-	           : (c[0] & 0xf0) == 0xe0 ? 3
-	           : (c[0] & 0xf8) == 0xf0 ? 4
-	                                   : 0;
-
-	for (size_t i = 1; i < n; i++)
-		if ((c[i] & 0xc0) != 0x80)
-			return 0;
-	if ((n == 2 && c[0] < 0xc2) || (n == 3 && c[0] == 0xe0 && c[1] < 0xa0) ||
-	    (n == 3 && c[0] == 0xed && c[1] > 0x9f) || (n == 4 && c[0] == 0xf0 && c[1] < 0x90) ||
-	    (n == 4 && (c[0] > 0xf4 || (c[0] == 0xf4 && c[1] > 0x8f))))
-		return 0;
-	return n;
-}
 
 static bool is_control(char c)
 {
@@ -44,25 +25,6 @@ static void add_lines(struct str *out, const char *text, const char *indent)
 			str_add_char(out, is_control(*text) ? '?' : *text);
 		}
 	}
-}
-
-static void add_json_string(struct str *out, const char *text)
-{
-	str_add_char(out, '"');
-	while (*text != '\0') {
-		size_t n = utf8_length(text);
-
-		if (n == 0)
-			str_add_str(out, "\\ufffd");
-		else if (is_control(*text))
-			str_printf(out, "\\u%04x", (unsigned)(unsigned char)*text);
-		else if (*text == '"' || *text == '\\')
-			str_printf(out, "\\%c", *text);
-		else
-			str_add(out, text, n);
-		text += n == 0 ? 1 : n;
-	}
-	str_add_char(out, '"');
 }
 
 /* ---- text ---- */
@@ -175,7 +137,7 @@ static void add_member(struct str *out, const char *name, const char *value)
 	if (value == NULL || value[0] == '\0')
 		str_add_str(out, "null");
 	else
-		add_json_string(out, value);
+		json_text(out, value);
 	str_add_str(out, ", ");
 }
 
