@@ -402,6 +402,9 @@ struct shared *pool_welcome(struct pool *p) MUST_USE;
 struct outage *pool_outage(struct pool *p) MUST_USE;
 /* True while the outage that began then is not over. */
 bool pool_outage_lasts(struct pool *p, uint64_t since_us);
+/* Somebody wants to know whether its outage is over, as a client that was told of it does: the next attempt is made
+   when it is due (opener_consider_soon). */
+void pool_ask_for_news(struct pool *p);
 /* One more client is told of an outage. */
 void pool_add_told(struct pool *p);
 /* How many were since the number was last taken; taking begins anew. */

@@ -183,8 +183,7 @@ void exposition_sample(struct str *out, const char *name, const char *labels, si
 /* The shortest way to write it with at least one digit behind the point, which both formats take for the same. */
 static void bound_text(char text[48], uint64_t bound_us)
 {
-	size_t len =
-	    (size_t)snprintf(text, 48, "le=\"%llu.%06llu", bound_us / US_PER_S, bound_us % US_PER_S);
+	size_t len = (size_t)snprintf(text, 48, "le=\"%llu.%06llu", bound_us / US_PER_S, bound_us % US_PER_S);
 
 	while (text[len - 1] == '0' && text[len - 2] != '.')
 		len--;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "admin/gate.h"
+#include "admin/health.h"
 #include "admin/routes.h"
 #include "admin/view.h"
 #include "base/list.h"
@@ -27,6 +28,7 @@ struct web {
 	struct console *console;
 	struct http *http;
 	struct gate gate;
+	struct health health;
 	struct list waiting, asked;
 	unsigned n_asked;
 };
@@ -212,4 +214,9 @@ const struct control *web_control(const struct web *w)
 struct console *web_console(const struct web *w)
 {
 	return w->console;
+}
+
+struct health *web_health(struct web *w)
+{
+	return &w->health;
 }

@@ -1240,6 +1240,14 @@ void pool_set_outage(struct pool *p, struct outage *outage, bool trying, struct 
 	unref_outage(old);
 }
 
+void pool_ask_for_news(struct pool *p)
+{
+	lock_take(&p->lock);
+	if (p->outage != NULL)
+		p->asked = true;
+	lock_drop(&p->lock);
+}
+
 void pool_set_trying(struct pool *p, bool trying)
 {
 	lock_take(&p->lock);
