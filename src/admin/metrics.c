@@ -6,8 +6,10 @@
 
 #include <string.h>
 
+#include "admin/routes.h"
 #include "admin/series.h"
 #include "admin/terminal.h"
+#include "admin/web.h"
 #include "base/mem.h"
 #include "net/loop.h"
 
@@ -168,3 +170,21 @@ static void write_open(struct view *v)
 
 const struct topic metrics_topic = {"", 0, NULL, collect_metrics, write_text, ""};
 const struct topic open_metrics_topic = {"", 0, NULL, collect_metrics, write_open, ""};
+
+/* ---- the route ---- */
+
+static void answer(struct web *w, struct http_request *r, struct view *v)
+{
+	enum exposition format = v->topic == &open_metrics_topic ? EXPOSITION_OPEN : EXPOSITION_TEXT;
+
+	(void)w;
+	http_set_header(r, "Vary", "Accept");
+	http_answer(r, 200, exposition_content_type(format), v->out.data, v->out.len);
+}
+
+void route_metrics(struct web *w, struct http_request *r)
+{
+	bool open = exposition_wanted(http_header(r, "Accept")) == EXPOSITION_OPEN;
+
+	web_show(w, r, open ? &open_metrics_topic : &metrics_topic, answer);
+}
