@@ -121,12 +121,13 @@ static void put_up(struct row *r, const struct backend *b, uint64_t now_us)
 		row_text(r, NULL);
 }
 
+/* Counted from the clock as it was when the process began, so that the same moment is the same number each time. */
 static void put_wall_us(struct row *r, const struct view *v, uint64_t at_us)
 {
 	if (at_us == 0)
 		row_text(r, NULL);
 	else
-		row_number(r, at_us + v->wall_offset_us);
+		row_number(r, at_us + v->console->control->opener->wall_offset_us);
 }
 
 static void put_backend_times(struct view *v, const struct backend *b, uint64_t now_us)

@@ -252,6 +252,7 @@ static void the_console_s_numbers_are_told(void **state)
 static void backends_are_up_or_down(void **state)
 {
 	(void)state;
+	b.control.opener->wall_offset_us = clock_wall_us() - loop_now_us(b.loop);
 	add_backend(true);
 	add_backend(false);
 	(void)scrape();
