@@ -5,6 +5,9 @@
 #ifndef ADMIN_CONSOLE_H
 #define ADMIN_CONSOLE_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "admin/control.h"
 #include "base/attr.h"
 #include "worker/console_guest.h"
@@ -27,5 +30,9 @@ bool console_cancel(struct console *c, const uint8_t key[8]);
 
 /* Every stats_period (main's timer): averages are taken anew and the log line is written if log_stats is on. */
 void console_stats_period(struct console *c);
+
+/* Whether samples of the last quarter of an hour are kept, for who looks at them by HTTP. Not keeping them any more
+   forgets those that there are. False: out of memory, none are kept. */
+bool console_keep_history(struct console *c, bool keep) MUST_USE;
 
 #endif

@@ -12,7 +12,8 @@
 #define ERROR_RING_ROWS 256u
 #define ERROR_RING_LOOK_BACK 32u /* rows that are looked at for the same thing */
 
-/* What is told; strings may be NULL and are copied: as one printable line each, cut where a row's room ends. */
+/* What is told; strings may be NULL and are copied: as one printable line each, only the hint keeps its lines; cut
+   where a row's room ends. */
 struct error_note {
 	uint64_t at_us;       /* loop time */
 	const char *incident; /* of an outage: 8 hex digits */

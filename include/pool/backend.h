@@ -75,6 +75,7 @@ struct backend {
 	uint64_t login_us, failure_us;   /* when a login last succeeded, anything last failed; 0: never */
 	struct login_phases good;        /* of the last login that succeeded */
 	char last_class[48], last_text[256];
+	char last_hint[768]; /* what is to be done about it; of more lines than one */
 };
 
 /* All backends. Owned by the opener. */

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "admin/history.h"
 #include "admin/terminal.h"
 #include "admin/view.h"
 #include "base/clock.h"
@@ -21,8 +22,20 @@ struct console *console_new(const struct control *control)
 	list_init(&c->terminals);
 	list_init(&c->views);
 	loop_random(control->loop, seed, sizeof(seed));
-	stats_init(&c->stats, loop_now_us(control->loop), seed);
+	c->begun_us = loop_now_us(control->loop);
+	stats_init(&c->stats, c->begun_us, seed);
 	return c;
+}
+
+static void forget_history(struct console *c)
+{
+	if (c->sampling != NULL)
+		view_forget(c->sampling);
+	c->sampling = NULL;
+	timer_free(c->sample_timer);
+	c->sample_timer = NULL;
+	history_free(c->history);
+	c->history = NULL;
 }
 
 void console_free(struct console *c)
@@ -33,6 +46,7 @@ void console_free(struct console *c)
 		return;
 	while ((node = list_first(&c->terminals)) != NULL)
 		terminal_free(terminal_of(node));
+	forget_history(c);
 	while ((node = list_take_first(&c->views)) != NULL)
 		view_abandon(container_of(node, struct view, on_console));
 	stats_fini(&c->stats);
@@ -76,4 +90,44 @@ void console_stats_period(struct console *c)
 
 	/* without memory this period goes on into the next */
 	(void)!view_start(c, &stats_period_topic, NULL, NULL, &under_way);
+}
+
+/* ---- samples ---- */
+
+static void sample_done(void *arg, struct view *v)
+{
+	struct console *c = (struct console *)arg;
+
+	(void)v;
+	c->sampling = NULL;
+}
+
+static void sample_due(void *arg)
+{
+	struct console *c = (struct console *)arg;
+
+	timer_set(c->sample_timer, loop_now_us(c->control->loop) + HISTORY_EVERY_S * US_PER_S);
+	if (c->sampling == NULL) /* else a worker is slow: the next sample is of a longer time */
+		(void)!view_start(c, &history_topic, sample_done, c, &c->sampling);
+}
+
+bool console_keep_history(struct console *c, bool keep)
+{
+	uint32_t seed;
+
+	if (keep == (c->history != NULL))
+		return true;
+	if (!keep) {
+		forget_history(c);
+		return true;
+	}
+	loop_random(c->control->loop, &seed, sizeof(seed));
+	c->history = history_new(seed);
+	c->sample_timer = timer_new(c->control->loop, sample_due, c);
+	if (c->history == NULL || c->sample_timer == NULL) {
+		forget_history(c);
+		return false;
+	}
+	sample_due(c);
+	return true;
 }

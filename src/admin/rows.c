@@ -53,14 +53,20 @@ void row_number(struct row *r, uint64_t value)
 	row_text(r, text);
 }
 
-void row_time(struct row *r, uint64_t wall_us)
+void time_write(char text[TIME_TEXT_BYTES], uint64_t wall_us)
 {
 	time_t seconds = (time_t)(wall_us / US_PER_S);
-	char text[64] = "";
 	struct tm tm;
 
-	if (localtime_r(&seconds, &tm) == NULL || strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S %Z", &tm) == 0)
+	if (localtime_r(&seconds, &tm) == NULL || strftime(text, TIME_TEXT_BYTES, "%Y-%m-%d %H:%M:%S %Z", &tm) == 0)
 		text[0] = '\0';
+}
+
+void row_time(struct row *r, uint64_t wall_us)
+{
+	char text[TIME_TEXT_BYTES];
+
+	time_write(text, wall_us);
 	row_text(r, text);
 }
 

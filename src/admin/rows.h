@@ -42,6 +42,8 @@ void row_int(struct row *r, int64_t value);
 /* For int8 and numeric, and ids. */
 void row_number(struct row *r, uint64_t value);
 /* Microseconds since 1970 as local time: "2026-05-08 12:00:00 UTC". */
+#define TIME_TEXT_BYTES 64u
+void time_write(char text[TIME_TEXT_BYTES], uint64_t wall_us);
 void row_time(struct row *r, uint64_t wall_us);
 /* Two columns, address and port: "10.0.0.5", "unix" (which has no port: `unix_port`), "" when nothing is known. */
 void row_address(struct row *r, const struct address *a, int unix_port);

@@ -8,18 +8,22 @@
 #include "net/loop.h"
 #include "pool/backend.h"
 
-const struct message_column backends_columns[] = {
-    COLUMN_TEXT("host"),         COLUMN_TEXT("addr"),
-    COLUMN_INT("port"),          COLUMN_TEXT("state"),
-    COLUMN_TEXT("since"),        COLUMN_TEXT("last_success"),
-    COLUMN_TEXT("last_failure"), COLUMN_TEXT("failure_class"),
-    COLUMN_TEXT("failure"),      COLUMN_BIG("attempts"),
-    COLUMN_INT("failures"),      COLUMN_BIG("next_attempt_ms"),
-    COLUMN_INT("pools_waiting"), COLUMN_BIG("connect_query_failures"),
-    COLUMN_BIG("resolve_us"),    COLUMN_BIG("connect_us"),
-    COLUMN_BIG("tls_us"),        COLUMN_BIG("authenticate_us"),
-    COLUMN_TEXT("role"),         {NULL, 0, 0},
-};
+/* clang-format off */
+#define BACKENDS_COLUMNS \
+    COLUMN_TEXT("host"),         COLUMN_TEXT("addr"), \
+    COLUMN_INT("port"),          COLUMN_TEXT("state"), \
+    COLUMN_TEXT("since"),        COLUMN_TEXT("last_success"), \
+    COLUMN_TEXT("last_failure"), COLUMN_TEXT("failure_class"), \
+    COLUMN_TEXT("failure"),      COLUMN_BIG("attempts"), \
+    COLUMN_INT("failures"),      COLUMN_BIG("next_attempt_ms"), \
+    COLUMN_INT("pools_waiting"), COLUMN_BIG("connect_query_failures"), \
+    COLUMN_BIG("resolve_us"),    COLUMN_BIG("connect_us"), \
+    COLUMN_BIG("tls_us"),        COLUMN_BIG("authenticate_us"), \
+    COLUMN_TEXT("role")
+/* clang-format on */
+
+const struct message_column backends_columns[] = {BACKENDS_COLUMNS, {NULL, 0, 0}};
+const struct message_column backend_hints_columns[] = {BACKENDS_COLUMNS, COLUMN_TEXT("hint"), {NULL, 0, 0}};
 
 const struct message_column backend_times_columns[] = {
     COLUMN_TEXT("host"), COLUMN_TEXT("addr"),   COLUMN_INT("port"), COLUMN_INT("up"),
@@ -87,27 +91,23 @@ static void put_place(struct row *r, const struct backend *b)
 	row_int(r, address_port(&b->address));
 }
 
-static void put_backend(struct view *v, const struct backend *b, uint64_t now_us)
+static void put_backend(struct row *r, const struct view *v, const struct backend *b, uint64_t now_us)
 {
-	struct row r;
-
-	row_begin(&r, &v->out, v->n_columns);
-	put_place(&r, b);
-	row_text(&r, state_text(b, now_us));
-	put_time(&r, v,
+	put_place(r, b);
+	row_text(r, state_text(b, now_us));
+	put_time(r, v,
 	         b->down || backend_silent_since_us(b, now_us) == 0 ? b->since_us : backend_silent_since_us(b, now_us));
-	put_time(&r, v, b->login_us);
-	put_time(&r, v, b->failure_us);
-	row_text(&r, b->failure_us == 0 ? NULL : b->last_class);
-	row_text(&r, b->failure_us == 0 ? NULL : b->last_text);
-	row_number(&r, b->total_attempts);
-	row_int(&r, b->n_failures);
-	put_next_attempt(&r, b, now_us);
-	row_int(&r, count(&b->blocked));
-	row_number(&r, b->n_connect_query_failed);
-	put_phases(&r, b);
-	row_text(&r, server_role_name(b->role));
-	row_end(&r);
+	put_time(r, v, b->login_us);
+	put_time(r, v, b->failure_us);
+	row_text(r, b->failure_us == 0 ? NULL : b->last_class);
+	row_text(r, b->failure_us == 0 ? NULL : b->last_text);
+	row_number(r, b->total_attempts);
+	row_int(r, b->n_failures);
+	put_next_attempt(r, b, now_us);
+	row_int(r, count(&b->blocked));
+	row_number(r, b->n_connect_query_failed);
+	put_phases(r, b);
+	row_text(r, server_role_name(b->role));
 }
 
 /* Whether it answers, as far as known: NULL is "nobody has tried yet". */
@@ -153,12 +153,31 @@ void show_backend_times(struct view *v)
 		put_backend_times(v, container_of(node, struct backend, on_all), now_us);
 }
 
-void show_backends(struct view *v)
+/* `with_hint`: a further column, what to do about the last failure. */
+static void write_backends(struct view *v, bool with_hint)
 {
 	const struct control *control = v->console->control;
 	uint64_t now_us = loop_now_us(control->loop);
 	struct list *node;
 
-	list_each (node, &control->opener->backends.all)
-		put_backend(v, container_of(node, struct backend, on_all), now_us);
+	list_each (node, &control->opener->backends.all) {
+		const struct backend *b = container_of(node, struct backend, on_all);
+		struct row r;
+
+		row_begin(&r, &v->out, v->n_columns);
+		put_backend(&r, v, b, now_us);
+		if (with_hint)
+			row_text(&r, b->failure_us == 0 ? NULL : b->last_hint);
+		row_end(&r);
+	}
+}
+
+void show_backends(struct view *v)
+{
+	write_backends(v, false);
+}
+
+void show_backend_hints(struct view *v)
+{
+	write_backends(v, true);
 }

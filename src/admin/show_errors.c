@@ -3,6 +3,7 @@
  * time, newest first.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "admin/control.h"
 #include "admin/rows.h"
@@ -13,6 +14,8 @@
 const struct message_column errors_columns[] = {
     COLUMN_TEXT("time"),    COLUMN_TEXT("incident"), COLUMN_TEXT("class"), COLUMN_TEXT("database"), COLUMN_TEXT("user"),
     COLUMN_TEXT("address"), COLUMN_BIG("count"),     COLUMN_TEXT("text"),  COLUMN_TEXT("hint"),     {NULL, 0, 0}};
+
+enum hint_form { HINT_LINE, HINT_LINES };
 
 static void copy_rows(struct view *v, const struct error_ring *r)
 {
@@ -32,7 +35,19 @@ static int newest_first(const void *a, const void *b)
 	return (x->last_us < y->last_us) - (x->last_us > y->last_us);
 }
 
-static void write_row(struct view *v, const struct error_row *e)
+/* SHOW has one line for a hint; who can show several gets them. */
+static void put_hint(struct row *r, const struct error_row *e, enum hint_form form)
+{
+	char line[sizeof(e->hint)];
+	char *end = line;
+
+	memcpy(line, e->hint, sizeof(line));
+	while (form == HINT_LINE && (end = strchr(end, '\n')) != NULL)
+		*end = ' ';
+	row_text(r, line);
+}
+
+static void write_row(struct view *v, const struct error_row *e, enum hint_form form)
 {
 	struct row r;
 
@@ -45,11 +60,11 @@ static void write_row(struct view *v, const struct error_row *e)
 	row_text(&r, e->address);
 	row_number(&r, e->count);
 	row_text(&r, e->text);
-	row_text(&r, e->hint);
+	put_hint(&r, e, form);
 	row_end(&r);
 }
 
-void show_errors(struct view *v)
+static void write_errors(struct view *v, enum hint_form form)
 {
 	struct error_row *rows;
 	size_t n;
@@ -64,5 +79,15 @@ void show_errors(struct view *v)
 	if (n > 1)
 		qsort(rows, n, sizeof(rows[0]), newest_first);
 	for (size_t i = 0; i < n; i++)
-		write_row(v, &rows[i]);
+		write_row(v, &rows[i], form);
+}
+
+void show_errors(struct view *v)
+{
+	write_errors(v, HINT_LINE);
+}
+
+void show_error_hints(struct view *v)
+{
+	write_errors(v, HINT_LINES);
 }

@@ -59,6 +59,22 @@ const struct message_column pools_columns[] = {
     {NULL, 0, 0},
 };
 
+const struct message_column usage_columns[] = {
+    COLUMN_TEXT("database"),
+    COLUMN_TEXT("user"),
+    COLUMN_TEXT("pool_mode"),
+    COLUMN_BIG("pool_size"),
+    COLUMN_BIG("reserve_pool_size"),
+    COLUMN_INT("cl_active"),
+    COLUMN_INT("cl_waiting"),
+    COLUMN_INT("sv_active"),
+    COLUMN_INT("sv_idle"),
+    COLUMN_INT("sv_login"),
+    COLUMN_BIG("maxwait_us"),
+    COLUMN_INT("paused"),
+    {NULL, 0, 0},
+};
+
 const struct message_column users_columns[] = {
     COLUMN_TEXT("name"),
     COLUMN_TEXT("pool_size"),
@@ -283,7 +299,9 @@ void show_databases(struct view *v)
 /* What is counted in one pool, over all its seats. */
 struct pool_facts {
 	uint32_t clients, waiting, active, idle, opening;
-	uint64_t oldest_us; /* when the first waiter began to wait; 0: nobody waits */
+	uint64_t oldest_us;     /* when the first waiter began to wait; 0: nobody waits */
+	uint32_t size, reserve; /* UINT32_MAX: unlimited */
+	bool paused;
 	enum pool_mode mode;
 	const char *balance;
 };
@@ -311,6 +329,9 @@ static struct pool_facts pool_facts_of(struct pool *p)
 	}
 	if (p->lookups) /* as in PgBouncer, its clients are none that have logged in */
 		facts.clients = facts.waiting;
+	facts.size = p->settings->size;
+	facts.reserve = p->settings->reserve_size;
+	facts.paused = p->state == POOL_PAUSED;
 	facts.mode = p->settings->mode;
 	facts.balance = balance_text(p->settings->database);
 	lock_drop(&p->lock);
@@ -383,16 +404,27 @@ static void add_guest(struct pool_facts *home, struct pool *guest)
 		home->oldest_us = facts.oldest_us;
 }
 
-static void write_pool(struct view *v, struct pool *p, const struct pool_facts *facts)
+static uint64_t waited_us(const struct view *v, const struct pool_facts *facts)
 {
 	uint64_t now_us = loop_now_us(v->console->control->loop);
-	uint64_t waited_us = facts->oldest_us != 0 && now_us > facts->oldest_us ? now_us - facts->oldest_us : 0;
+
+	return facts->oldest_us != 0 && now_us > facts->oldest_us ? now_us - facts->oldest_us : 0;
+}
+
+static uint32_t active_clients(const struct pool_facts *facts)
+{
+	return facts->clients > facts->waiting ? facts->clients - facts->waiting : 0;
+}
+
+static void write_pool(struct view *v, struct pool *p, const struct pool_facts *facts)
+{
+	uint64_t longest_us = waited_us(v, facts);
 	struct row r;
 
 	row_begin(&r, &v->out, v->n_columns);
 	row_text(&r, pool_database(p));
 	row_text(&r, pool_user(p));
-	row_int(&r, facts->clients > facts->waiting ? facts->clients - facts->waiting : 0);
+	row_int(&r, active_clients(facts));
 	row_int(&r, facts->waiting);
 	row_int(&r, 0); /* cancel requests have no queue here */
 	row_int(&r, 0);
@@ -403,14 +435,39 @@ static void write_pool(struct view *v, struct pool *p, const struct pool_facts *
 	row_int(&r, 0); /* servers are not kept apart until they are tested */
 	row_int(&r, 0);
 	row_int(&r, facts->opening);
-	row_int(&r, (int64_t)(waited_us / US_PER_S));
-	row_int(&r, (int64_t)(waited_us % US_PER_S));
+	row_int(&r, (int64_t)(longest_us / US_PER_S));
+	row_int(&r, (int64_t)(longest_us % US_PER_S));
 	row_text(&r, pool_mode_name(facts->mode));
 	row_text(&r, facts->balance);
 	row_end(&r);
 }
 
-void show_pools(struct view *v)
+static void write_usage(struct view *v, struct pool *p, const struct pool_facts *facts)
+{
+	struct row r;
+
+	if (p == NULL)
+		return;
+	row_begin(&r, &v->out, v->n_columns);
+	row_text(&r, p->database);
+	row_text(&r, p->user);
+	row_text(&r, pool_mode_name(facts->mode));
+	if (facts->size == UINT32_MAX)
+		row_text(&r, NULL);
+	else
+		row_number(&r, facts->size);
+	row_number(&r, facts->reserve);
+	row_int(&r, active_clients(facts));
+	row_int(&r, facts->waiting);
+	row_int(&r, facts->active);
+	row_int(&r, facts->idle);
+	row_int(&r, facts->opening);
+	row_number(&r, waited_us(v, facts));
+	row_int(&r, facts->paused);
+	row_end(&r);
+}
+
+static void write_pools(struct view *v, void (*write)(struct view *v, struct pool *p, const struct pool_facts *facts))
 {
 	struct array all = list_pools(v);
 
@@ -421,11 +478,46 @@ void show_pools(struct view *v)
 
 		while (i + 1 < all.n && shares_row(p, *(struct pool **)array_at(&all, i + 1)))
 			add_guest(&facts, *(struct pool **)array_at(&all, ++i));
-		write_pool(v, p, &facts);
+		write(v, p, &facts);
 	}
 	if (all.failed)
 		v->out.failed = true;
 	mem_free(all.things);
+}
+
+void show_pools(struct view *v)
+{
+	write_pools(v, write_pool);
+}
+
+void show_usage(struct view *v)
+{
+	write_pools(v, write_usage);
+}
+
+bool pools_sum(const struct view *v, struct pool_sums *sums)
+{
+	struct array all = list_pools(v);
+	struct pool_sums sum = {0};
+
+	for (size_t i = 0; i < all.n; i++) {
+		struct pool *p = *(struct pool **)array_at(&all, i);
+		struct pool_facts facts;
+
+		if (p == NULL)
+			continue;
+		facts = pool_facts_of(p);
+		sum.pools += !is_guest(p);
+		sum.clients += facts.clients;
+		sum.waiting += facts.waiting;
+		sum.active += facts.active;
+		sum.idle += facts.idle;
+		sum.opening += facts.opening;
+	}
+	mem_free(all.things);
+	if (!all.failed)
+		*sums = sum;
+	return !all.failed;
 }
 
 /* ---- users ---- */

@@ -116,6 +116,23 @@ static void note_holder(struct view *v, const struct worker *w, const struct cli
 	list_add_tail(&v->holders, &held->node);
 }
 
+static bool is_waiting(const struct client *c)
+{
+	return c->state == CLIENT_QUEUED || c->state == CLIENT_GREETING || c->state == CLIENT_LOOKUP;
+}
+
+static void note_holders(struct view *v, const struct worker *w)
+{
+	const struct list *node;
+
+	list_each (node, &w->servers) {
+		const struct server *s = container_of_const(node, struct server, on_worker);
+
+		if (s->client != NULL)
+			note_holder(v, w, s->client);
+	}
+}
+
 void collect_waits(struct view *v, struct worker *w)
 {
 	struct list *node;
@@ -123,15 +140,44 @@ void collect_waits(struct view *v, struct worker *w)
 	list_each (node, &w->clients) {
 		const struct client *c = container_of(node, struct client, on_worker);
 
-		if (c->state == CLIENT_QUEUED || c->state == CLIENT_GREETING || c->state == CLIENT_LOOKUP)
+		if (is_waiting(c))
 			note_wait(v, w, c);
 	}
-	list_each (node, &w->servers) {
-		const struct server *s = container_of(node, struct server, on_worker);
+	note_holders(v, w);
+}
 
-		if (s->client != NULL)
-			note_holder(v, w, s->client);
+/* Into its place among those that have waited longest, if there is one. */
+static void note_longest(const struct client *longest[WAITS_LONGEST], unsigned *n, const struct client *c)
+{
+	unsigned at = *n;
+
+	while (at > 0 && longest[at - 1]->waiter.since_us > c->waiter.since_us)
+		at--;
+	if (at == WAITS_LONGEST)
+		return;
+	if (*n < WAITS_LONGEST)
+		++*n;
+	memmove(&longest[at + 1], &longest[at], (*n - at - 1) * sizeof(longest[0]));
+	longest[at] = c;
+}
+
+void collect_longest_waits(struct view *v, struct worker *w)
+{
+	const struct client *longest[WAITS_LONGEST];
+	struct list *node;
+	unsigned n = 0;
+
+	list_each (node, &w->clients) {
+		const struct client *c = container_of(node, struct client, on_worker);
+
+		if (!is_waiting(c))
+			continue;
+		v->n_waits++;
+		note_longest(longest, &n, c);
 	}
+	for (unsigned i = 0; i < n; i++)
+		note_wait(v, w, longest[i]);
+	note_holders(v, w); /* for those who wait on other workers, too */
 }
 
 /* ---- on main ---- */

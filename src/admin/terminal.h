@@ -20,7 +20,9 @@
 #define TERMINAL_COMMAND_MAX 16384u /* bytes of a Query message */
 
 struct command;
+struct history;
 struct message_column;
+struct timer;
 struct view;
 
 #define CONSOLE_DATABASE "pgbouncer" /* what SHOW calls the console's database, whatever was asked for */
@@ -34,6 +36,10 @@ struct console {
 	struct stats stats;
 	uint64_t started_us;       /* wall clock */
 	uint64_t n_served_at_once; /* clients that got a server without waiting, as /metrics last said it */
+	uint64_t began_us;         /* likewise, loop time */
+	struct history *history;   /* NULL: nobody may look at it */
+	struct view *sampling;     /* a sample is being taken */
+	struct timer *sample_timer;
 };
 
 /* Idle: waits for a command and owns no buffers. Busy: `command` is being run, by a view or by main. */

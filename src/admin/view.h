@@ -43,6 +43,8 @@ struct view {
 	uint64_t n_clients, n_logins;
 	size_t n_statements, statement_bytes; /* that clients have prepared */
 	struct list waits, holders;           /* show_waits.c */
+	uint64_t n_waits;                     /* collect_longest_waits: clients that wait, all of them */
+	uint64_t n_errors;                    /* history.c: clients told of an error so far */
 	struct str guards;                    /* show_state_guard.c */
 	struct metrics *metrics;              /* metrics.h; NULL: nothing of the kind is asked for */
 };
@@ -119,5 +121,21 @@ view_collect collect_state_guard; /* show_state_guard.c */
 view_write show_state_guard;
 /* What collect_waits has gathered. */
 void waits_free(struct view *v);
+
+/* What overview.c is made of beside topics that SHOW shows: columns, what is asked of workers, and what main writes. */
+#define WAITS_LONGEST 50u /* of each worker */
+view_collect collect_longest_waits;
+extern const struct message_column usage_columns[], outages_columns[], backend_hints_columns[];
+view_write show_usage;         /* show_pools.c: each pool with its size, without the console's */
+view_write show_outages;       /* show_outages.c: what is wrong now */
+view_write show_error_hints;   /* show_errors.c: as SHOW ERRORS, with the lines of hints apart */
+view_write show_backend_hints; /* show_backends.c: as SHOW BACKENDS, and what to do */
+
+/* Clients and servers of all pools together. */
+struct pool_sums {
+	uint64_t pools, clients, waiting, active, idle, opening;
+};
+/* False: out of memory. Main. */
+bool pools_sum(const struct view *v, struct pool_sums *sums) MUST_USE;
 
 #endif

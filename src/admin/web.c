@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "admin/console.h"
 #include "admin/gate.h"
 #include "admin/health.h"
 #include "admin/routes.h"
@@ -179,7 +180,7 @@ struct web *web_new(const struct control *control, struct console *console)
 		return NULL;
 	}
 	w->http = http_new(control->loop, request_came, w);
-	if (w->http == NULL) {
+	if (w->http == NULL || !console_keep_history(console, true)) {
 		web_free(w);
 		return NULL;
 	}

@@ -120,5 +120,5 @@ void error_ring_add(struct error_ring *r, const struct error_note *note)
 	if (note->text == NULL)
 		return;
 	printable_copy(row->text, sizeof(row->text), note->text);
-	printable_copy(row->hint, sizeof(row->hint), note->hint);
+	copy_lines(row->hint, sizeof(row->hint), note->hint);
 }

@@ -472,6 +472,7 @@ static void note_failure(struct backend *b, const struct verdict *v, uint64_t no
 	b->failure_us = now_us;
 	snprintf(b->last_class, sizeof(b->last_class), "%s", v->class);
 	snprintf(b->last_text, sizeof(b->last_text), "%s", str_text(&v->message));
+	snprintf(b->last_hint, sizeof(b->last_hint), "%s", str_text(&v->hint));
 }
 
 static void report(struct opener *o, struct opener_pool *op, const struct permit *permit, const struct target *target,

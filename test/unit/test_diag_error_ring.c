@@ -131,6 +131,21 @@ static void rows_are_printable_and_bounded(void **state)
 	assert_int_equal(error_ring_count(r), 1);
 }
 
+static void hints_keep_their_lines(void **state)
+{
+	struct error_ring *r = (struct error_ring *)*state;
+	struct error_note n = down;
+
+	n.text = "one\ntwo";
+	n.hint = "Add:\nhost\tall\nThen reload.";
+	error_ring_add(r, &n);
+	assert_string_equal(error_ring_row(r, 0)->text, "one two");
+	assert_string_equal(error_ring_row(r, 0)->hint, "Add:\nhost all\nThen reload.");
+	n.hint = "Add:\n\xff\xe2\x80\xa8\n"; /* what changes its length becomes one line */
+	error_ring_add(r, &n);
+	assert_string_equal(error_ring_row(r, 0)->hint, "Add: ?  ");
+}
+
 static void no_ring_has_no_rows(void **state)
 {
 	(void)state;
@@ -193,13 +208,10 @@ static void there_is_room_for_so_many_classes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(a_row_has_what_was_noted),
-	    TEST(the_same_again_counts_up_and_brings_its_words),
-	    TEST(anything_else_is_another_row),
-	    TEST(the_oldest_rows_make_room),
-	    TEST(rows_are_printable_and_bounded),
-	    cmocka_unit_test(no_ring_has_no_rows),
-	    TEST(classes_are_counted_from_the_beginning),
+	    TEST(a_row_has_what_was_noted),          TEST(the_same_again_counts_up_and_brings_its_words),
+	    TEST(anything_else_is_another_row),      TEST(the_oldest_rows_make_room),
+	    TEST(rows_are_printable_and_bounded),    TEST(hints_keep_their_lines),
+	    cmocka_unit_test(no_ring_has_no_rows),   TEST(classes_are_counted_from_the_beginning),
 	    TEST(there_is_room_for_so_many_classes),
 	};
 
