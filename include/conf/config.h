@@ -78,8 +78,8 @@ struct conf_database {
 	char *timezone;
 	char *application_name;
 
-	char *file; /* where the entry stands; NULL if in no file */
-	unsigned line;
+	char *file;    /* where the entry stands, or "environment variable NAME"; NULL if in no file */
+	unsigned line; /* 0: that is no file */
 };
 
 /* One entry of [users]. Immutable once published. Times in seconds. CONF_UNSET: the database or the setting decides. */
@@ -121,7 +121,8 @@ struct conf_login {
 	char *secret;      /* never NULL; never printed */
 	size_t secret_len; /* bytes */
 	enum secret_kind kind;
-	unsigned line; /* of auth_file; 0: it came from elsewhere */
+	unsigned line;  /* of auth_file; 0: it came from elsewhere */
+	char *variable; /* the environment variable it came from; NULL: it came from none */
 };
 
 /* A text list; `text[0..n)`. */
@@ -158,6 +159,8 @@ struct config {
 	struct conf_mock mock;
 	struct shared *rules;      /* HBA rules (auth/hba.h), kept like `tls`; NULL: auth_type is not hba */
 	struct conf_texts notices; /* for the log, once: what is accepted and has no effect, what was not found */
+	bool is_file_made;         /* the configuration file is in no file system: it was made of the environment */
+	bool is_user_list_made;    /* likewise auth_file */
 };
 
 /*

@@ -25,6 +25,9 @@ struct conf_database *conf_database_blank(const char *name, const char *file, un
 /* Divides `host` of an entry into its hosts; false with `why`. For entries that are built by hand. */
 bool conf_database_split_hosts(struct conf_database *d, struct conf_error *why) MUST_USE;
 
+/* The name of key number `i` of [databases], in the order of the table; NULL behind the last one. */
+const char *conf_database_key(unsigned i);
+
 /* All accept NULL and half-built entries; secrets are wiped. */
 void conf_database_free(struct conf_database *d);
 void conf_user_free(struct conf_user *u);

@@ -77,6 +77,8 @@ static struct config *copy_of(const struct config *from)
 		return NULL;
 	atomic_init(&c->refs, 1);
 	c->entries = entries_ref(from->entries);
+	c->is_file_made = from->is_file_made;
+	c->is_user_list_made = from->is_user_list_made;
 	if (!settings_copy(&c->settings, &from->settings)) {
 		config_unref(c);
 		return NULL;

@@ -427,6 +427,11 @@ struct conf_database *conf_database_new(const char *name, const char *value, con
 	return d;
 }
 
+const char *conf_database_key(unsigned i)
+{
+	return i < sizeof(database_keys) / sizeof(database_keys[0]) ? database_keys[i].name : NULL;
+}
+
 static struct conf_user *user_blank(const char *name, const char *file, unsigned line)
 {
 	struct conf_user *u = mem_new(struct conf_user);
@@ -581,5 +586,6 @@ void conf_login_free(struct conf_login *l)
 		return;
 	mem_free(l->name);
 	free_secret(l->secret);
+	mem_free(l->variable);
 	mem_free(l);
 }

@@ -104,16 +104,16 @@ static bool apply_parameters(struct config *c, const PQconninfoOption *options, 
 	return true;
 }
 
-/* libpq allows one port, or one for each host; here they must be the same. */
-static bool set_port(struct conf_database *d, const char *port, struct conf_error *why)
+bool conf_url_port(const char *text, int *port, struct conf_error *why)
 {
-	size_t len = strcspn(port, ",");
+	size_t len = strcspn(text, ",");
 	char first[8];
+	int number;
 
-	for (const char *p = port; *p != '\0';) {
+	for (const char *p = text; *p != '\0';) {
 		size_t next = strcspn(p, ",");
 
-		if (next != len || strncmp(p, port, len) != 0) {
+		if (next != len || strncmp(p, text, len) != 0) {
 			(void)conf_fail(why, NULL, 0, "hosts with different ports in a URL are not supported");
 			conf_hint(why, "Use a configuration file with an entry in [databases] for each port.");
 			return false;
@@ -123,10 +123,12 @@ static bool set_port(struct conf_database *d, const char *port, struct conf_erro
 	if (len == 0)
 		return true; /* several hosts, and no port for any of them */
 	if (len < sizeof(first)) {
-		memcpy(first, port, len);
+		memcpy(first, text, len);
 		first[len] = '\0';
-		if (value_decimal(first, &d->port) && d->port >= 1 && d->port <= 65535)
+		if (value_decimal(first, &number) && number >= 1 && number <= 65535) {
+			*port = number;
 			return true;
+		}
 	}
 	return conf_fail(why, NULL, 0, "invalid port in the URL: must be from 1 to 65535");
 }
@@ -151,7 +153,7 @@ static bool fill_database(struct conf_database *d, const PQconninfoOption *optio
 	    !put(&d->application_name, value_of(options, "application_name")) ||
 	    !put(&d->client_encoding, value_of(options, "client_encoding")))
 		return conf_fail_memory(why, NULL, 0);
-	if (port != NULL && !set_port(d, port, why))
+	if (port != NULL && !conf_url_port(port, &d->port, why))
 		return false;
 	return conf_database_split_hosts(d, why);
 }
@@ -245,6 +247,32 @@ static void forget(PQconninfoOption *options)
 		if (o->val != NULL && strcmp(o->keyword, "password") == 0)
 			mem_wipe(o->val, strlen(o->val));
 	PQconninfoFree(options);
+}
+
+bool conf_url_parts(const char *url, conf_url_part *part, void *context, struct conf_error *why)
+{
+	char *message = NULL;
+	PQconninfoOption *options = PQconninfoParse(url, &message);
+	bool good = true;
+
+	if (options == NULL) {
+		(void)fail_url(message, why);
+		PQfreemem(message);
+		return false;
+	}
+	for (const PQconninfoOption *o = options; good && o->keyword != NULL; o++)
+		if (o->val != NULL && o->val[0] != '\0')
+			good = part(context, o->keyword, o->val, why);
+	forget(options);
+	return good;
+}
+
+bool conf_url_is_harmless(const char *name, const char *value, const char **needs)
+{
+	const struct parameter *parameter = find_parameter(name);
+
+	*needs = parameter == NULL ? NULL : parameter->needs;
+	return parameter != NULL && parameter->use == USE_CHECK && value_is_among(value, parameter->accepted);
 }
 
 bool conf_is_url(const char *argument)

@@ -145,8 +145,12 @@ static void add_secret(struct facts *f, const struct pool_settings *set, struct 
 	if (d->password != NULL && set->secret == d->password)
 		f->secret_place = f->config_place;
 	else if (set->secret != NULL && login != NULL && login->line > 0) {
-		snprintf(texts->secret_place, sizeof(texts->secret_place), "%s:%u", set->global->auth_file,
-		         login->line);
+		if (login->variable != NULL)
+			snprintf(texts->secret_place, sizeof(texts->secret_place), "environment variable %s",
+			         login->variable);
+		else
+			snprintf(texts->secret_place, sizeof(texts->secret_place), "%s:%u", set->global->auth_file,
+			         login->line);
 		f->secret_place = texts->secret_place;
 	} else if (set->secret == NULL && !set->forced_user && !p->lookups)
 		f->secret_place = "the client's login";
@@ -169,7 +173,11 @@ static void add_config(struct facts *f, const struct opener_pool *op, const stru
 	f->encrypted = set->server_tls != NULL && !f->is_unix && tls.mode >= TLS_MODE_REQUIRE;
 	f->config_database = op->pool->database;
 	if (d->file != NULL) {
-		snprintf(texts->place, sizeof(texts->place), "%s:%u", d->file, d->line);
+		/* without a line it is the name of a variable */
+		if (d->line == 0)
+			snprintf(texts->place, sizeof(texts->place), "%s", d->file);
+		else
+			snprintf(texts->place, sizeof(texts->place), "%s:%u", d->file, d->line);
 		f->config_place = texts->place;
 	}
 	f->sqlstate_mode =
