@@ -70,6 +70,8 @@ static void show(struct check *c)
 /* A URL holds a password. */
 static const char *source_of(const struct check *c)
 {
+	if (c->o->environment != NULL)
+		return "environment";
 	return conf_is_url(c->o->source) ? "URL" : c->o->source;
 }
 
@@ -133,34 +135,55 @@ static void take_account(struct check *c)
 
 /* ---- the round ---- */
 
-static void refused(struct check *c, const struct conf_error *why)
+/* With --env: `m` is NULL when there was no memory for it. */
+static void refused(struct check *c, struct environment_made *m, const struct conf_error *why)
 {
+	const char *source = c->o->source;
 	struct finding *n;
 
-	if (!conf_is_url(c->o->source)) {
-		check_syntax(&c->findings, c->o->source, conf_read_file, NULL, why);
-		return;
+	if (m != NULL && environment_error(m, 0) != NULL) {
+		check_environment(&c->findings, m);
+	} else if (m != NULL && why->file[0] != '\0') {
+		check_syntax(&c->findings, environment_path(m), environment_read, m, why);
+	} else if (source != NULL && !conf_is_url(source)) {
+		check_syntax(&c->findings, source, conf_read_file, NULL, why);
+	} else {
+		n = findings_add(&c->findings, SEVERITY_ERROR, "syntax", "%s", why->text);
+		if (why->hint[0] != '\0')
+			finding_remedy(n, "%s", why->hint);
 	}
-	n = findings_add(&c->findings, SEVERITY_ERROR, "syntax", "%s", why->text);
-	finding_remedy(n, "%s", why->hint);
+}
+
+static struct config *load_source(struct check *c, struct environment_made *m, struct conf_error *why)
+{
+	const char *source = c->o->source;
+
+	if (m != NULL)
+		return environment_load(m, NULL, why);
+	if (source == NULL) {
+		(void)conf_fail_memory(why, NULL, 0);
+		return NULL;
+	}
+	return conf_is_url(source) ? config_from_url(source, why)
+	                           : config_load(source, NULL, conf_read_file, NULL, why);
 }
 
 static bool load(struct check *c)
 {
-	const char *source = c->o->source;
+	struct environment_made *m = c->o->environment == NULL ? NULL : environment_make(c->o->environment);
 	struct conf_error why;
 
 	memset(&why, 0, sizeof(why));
-	c->config =
-	    conf_is_url(source) ? config_from_url(source, &why) : config_load(source, NULL, conf_read_file, NULL, &why);
+	c->config = load_source(c, m, &why);
 	if (c->config != NULL &&
 	    (!rules_prepare(c->config, NULL, &rules_source, &why) || !tls_prepare(c->config, NULL, &why))) {
 		config_unref(c->config);
 		c->config = NULL;
 	}
 	if (c->config == NULL)
-		refused(c, &why);
-	else
+		refused(c, m, &why);
+	environment_free(m);
+	if (c->config != NULL)
 		(void)findings_add(&c->findings, SEVERITY_OK, "syntax", "%s can be read", source_of(c));
 	return c->config != NULL;
 }

@@ -86,7 +86,7 @@ static void look_at_auth_file(struct findings *f, const struct config *c, const 
 	struct finding *n;
 	char *path;
 
-	if (is_empty(name))
+	if (is_empty(name) || c->is_user_list_made)
 		return;
 	path = find_auth_file(c);
 	if (path == NULL) {
@@ -261,7 +261,7 @@ void check_files(struct findings *f, const struct config *c, const char *account
 {
 	const struct settings *s = &c->settings;
 
-	if (!is_empty(s->conffile) && has_passwords(c))
+	if (!is_empty(s->conffile) && has_passwords(c) && !c->is_file_made)
 		look_at_secret_file(f, "configuration file", s->conffile, account);
 	look_at_auth_file(f, c, account);
 	look_at_written(f, "logfile", s->logfile, true, account);

@@ -3,11 +3,15 @@
 #define MAIN_CHECK_OFFLINE_H
 
 #include "conf/config.h"
+#include "conf/environment.h"
 #include "conf/read.h"
 #include "main/check_finding.h"
 
 /* check_syntax.c: a file that was refused for `first`: every line of it that is wrong, not only the first. */
 void check_syntax(struct findings *f, const char *path, conf_read *read, void *context, const struct conf_error *first);
+
+/* check_syntax.c: the same for environment variables: all errors that they have. */
+void check_environment(struct findings *f, const struct environment_made *m);
 
 /* check_settings.c: settings that contradict each other or cannot have the effect that they seem to have. Pure. */
 void check_settings(struct findings *f, const struct config *c);

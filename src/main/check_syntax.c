@@ -113,3 +113,15 @@ void check_syntax(struct findings *f, const char *path, conf_read *read, void *c
 	if (w.n > MOST_LINES)
 		(void)findings_add(f, SEVERITY_ERROR, "syntax", "%u further lines are wrong", w.n - MOST_LINES);
 }
+
+void check_environment(struct findings *f, const struct environment_made *m)
+{
+	const struct conf_error *why;
+
+	for (unsigned i = 0; (why = environment_error(m, i)) != NULL; i++) {
+		struct finding *n = findings_add(f, SEVERITY_ERROR, "syntax", "%s", why->text);
+
+		if (why->hint[0] != '\0')
+			finding_remedy(n, "%s", why->hint);
+	}
+}

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "conf/config.h"
+#include "conf/environment.h"
 #include "main/action.h"
 #include "main/rules.h"
 #include "main/supervisor.h"
@@ -61,6 +62,7 @@ static void refuse(struct edition *e, const char *detail, const char *hint)
 
 static struct config *load(struct edition *e, struct conf_error *why)
 {
+	const struct environment *environment = e->action.s->environment;
 	const struct config *running = e->action.s->config;
 	const char *path = running->settings.conffile;
 	struct config *fresh;
@@ -70,7 +72,11 @@ static struct config *load(struct edition *e, struct conf_error *why)
 		conf_hint(why, "Use SET, or start pgweir with a file.");
 		return NULL;
 	}
-	fresh = config_load(path, running, conf_read_file, NULL, why);
+	/* SET conffile may have named a file meanwhile */
+	if (environment != NULL && environment_has_path(path))
+		fresh = config_from_environment(environment, running, why);
+	else
+		fresh = config_load(path, running, conf_read_file, NULL, why);
 	if (fresh == NULL)
 		return NULL;
 	e->n_loaded_notices = fresh->notices.n;

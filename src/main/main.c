@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "main/check.h"
 #include "main/check_finding.h"
+#include "main/environment.h"
 #include "main/logging.h"
 #include "main/options.h"
 #include "main/start.h"
@@ -80,6 +81,7 @@ static int start(const struct options *o, struct config *c, struct logging *logg
 	s = supervisor_new(logging, c);
 	if (s == NULL)
 		return EXIT_FAILURE;
+	s->environment = o->environment;
 	status = serve(s, c, log, ready);
 	if (!supervisor_free(s))
 		_exit(status);
@@ -119,6 +121,7 @@ static int check(const struct options *o)
 
 int main(int argc, char **argv)
 {
+	struct environment environment;
 	struct options options;
 	struct str text;
 
@@ -129,6 +132,10 @@ int main(int argc, char **argv)
 	switch (options_parse(&options, argc, argv, &text)) {
 	case OPTIONS_RUN:
 		str_fini(&text);
+		environment_of_process(&environment);
+		options.environment = options.env ? &environment : NULL;
+		if (options.print)
+			return environment_print(&environment, options.program);
 		return options.command == COMMAND_CHECK ? check(&options) : run(&options);
 	case OPTIONS_HELP:
 		options_help(&options, &text);

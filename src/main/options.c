@@ -9,6 +9,8 @@
 
 enum option_id {
 	OPTION_DAEMON,
+	OPTION_ENV,
+	OPTION_PRINT,
 	OPTION_QUIET,
 	OPTION_USER,
 	OPTION_VERBOSE,
@@ -72,6 +74,12 @@ static enum options_result apply(struct walk *w, const struct option_row *row, c
 	switch (row->id) {
 	case OPTION_DAEMON:
 		w->o->daemon = true;
+		break;
+	case OPTION_ENV:
+		w->o->env = true;
+		break;
+	case OPTION_PRINT:
+		w->o->print = true;
 		break;
 	case OPTION_QUIET:
 		w->o->quiet = true;
@@ -206,7 +214,13 @@ enum options_result options_parse(struct options *o, int argc, char *const *argv
 	}
 	while (w.at < argc && result == OPTIONS_RUN)
 		result = argument(&w, argv[w.at++]);
-	if (result == OPTIONS_RUN && w.n_sources != 1)
+	if (result != OPTIONS_RUN)
+		return result;
+	if (o->print && !o->env)
+		return wrong(&w, "--print belongs to --env");
+	if (o->env && w.n_sources > 0)
+		return wrong(&w, "--env takes no configuration file");
+	if (!o->env && w.n_sources != 1)
 		return wrong(&w, "no configuration file specified");
 	return result;
 }

@@ -8,6 +8,8 @@
 #include "base/attr.h"
 #include "base/str.h"
 
+struct environment;
+
 /* What the first argument asks for. */
 enum command {
 	COMMAND_SERVE,
@@ -18,11 +20,15 @@ enum command {
 struct options {
 	enum command command;
 	const char *program; /* argv[0] */
-	const char *source;  /* the configuration file, or a URL */
+	const char *source;  /* the configuration file, or a URL; NULL: --env */
 	const char *user;    /* -u; NULL: the setting `user` */
 	bool daemon;
 	bool quiet;
 	int verbose; /* how often -v was given */
+	bool env;    /* the configuration comes from environment variables */
+	bool print;  /* and is only shown */
+	/* what they are, with `env`: not read here, but put here by whoever knows; borrowed */
+	const struct environment *environment;
 
 	/* of check */
 	bool json, quick;

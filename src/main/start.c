@@ -8,6 +8,7 @@
 
 #include "base/version.h"
 #include "conf/url.h"
+#include "main/environment.h"
 #include "main/rules.h"
 #include "main/tls.h"
 #include "net/libraries.h"
@@ -21,21 +22,50 @@ static bool is_empty(const char *text)
 	return text == NULL || text[0] == '\0';
 }
 
-struct config *start_load(const struct options *o, struct log *log)
+static void say_why(struct log *log, const struct conf_error *why)
+{
+	log_write(log, LEVEL_ERROR, "%s%s%s", why->text, why->hint[0] == '\0' ? "" : "\nHINT: ", why->hint);
+}
+
+/* A file, a URL, or the environment. NULL, after saying why. */
+static struct config *load(const struct options *o, struct log *log)
 {
 	struct conf_error why;
 	struct config *c;
-	bool is_url = conf_is_url(o->source);
+
+	if (o->environment != NULL)
+		return environment_start(o->environment, log);
+	memset(&why, 0, sizeof(why));
+	c = conf_is_url(o->source) ? config_from_url(o->source, &why)
+	                           : config_load(o->source, NULL, conf_read_file, NULL, &why);
+	if (c == NULL)
+		say_why(log, &why);
+	return c;
+}
+
+static const char *failure_of(const struct options *o)
+{
+	if (o->environment != NULL)
+		return "cannot use the environment variables";
+	return conf_is_url(o->source) ? "cannot use the URL" : "cannot load config file";
+}
+
+struct config *start_load(const struct options *o, struct log *log)
+{
+	struct config *c = load(o, log);
+	struct conf_error why;
 
 	memset(&why, 0, sizeof(why));
-	c = is_url ? config_from_url(o->source, &why) : config_load(o->source, NULL, conf_read_file, NULL, &why);
 	if (c != NULL && rules_prepare(c, NULL, &rules_source, &why)) {
-		log_write(log, LEVEL_DEBUG, "configuration read: %s", is_url ? "a URL" : o->source);
+		if (o->environment == NULL)
+			log_write(log, LEVEL_DEBUG, "configuration read: %s",
+			          conf_is_url(o->source) ? "a URL" : o->source);
 		return c;
 	}
+	if (c != NULL)
+		say_why(log, &why);
 	config_unref(c);
-	log_write(log, LEVEL_ERROR, "%s%s%s", why.text, why.hint[0] == '\0' ? "" : "\nHINT: ", why.hint);
-	log_write(log, LEVEL_FATAL, is_url ? "cannot use the URL" : "cannot load config file");
+	log_write(log, LEVEL_FATAL, "%s", failure_of(o));
 	return NULL;
 }
 
@@ -92,7 +122,7 @@ bool start_account(const struct options *o, struct config *c, struct logging *lo
 		return false;
 	if (tls)
 		return true;
-	log_write(log, LEVEL_ERROR, "%s%s%s", why.text, why.hint[0] == '\0' ? "" : "\nHINT: ", why.hint);
+	say_why(log, &why);
 	log_write(log, LEVEL_FATAL, "TLS setup failed");
 	return false;
 }

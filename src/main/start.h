@@ -10,7 +10,7 @@
 #include "main/logging.h"
 #include "main/options.h"
 
-/* The file or the URL. NULL, after saying why in the log. */
+/* The file, the URL or the environment. NULL, after saying why in the log. */
 struct config *start_load(const struct options *o, struct log *log) MUST_USE;
 
 /* Each returns false after saying why in the log. In the order of the start: */

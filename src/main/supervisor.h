@@ -31,6 +31,7 @@ struct cancel;
 struct console;
 struct dns;
 struct edition;
+struct environment;
 struct jobs;
 struct listener;
 struct options;
@@ -117,10 +118,11 @@ struct starved {
 
 /* Owned by one thread: main. */
 struct supervisor {
-	struct log *log;              /* the process's */
-	struct logging *logging;      /* the process's */
-	const struct config *config;  /* of the running edition, a reference */
-	const struct config *noticed; /* the loaded one whose notices have been logged, a reference */
+	struct log *log;                       /* the process's */
+	struct logging *logging;               /* the process's */
+	const struct config *config;           /* of the running edition, a reference */
+	const struct config *noticed;          /* the loaded one whose notices have been logged, a reference */
+	const struct environment *environment; /* what RELOAD reads in place of a file; NULL: a file. Borrowed */
 	struct loop *loop;
 	struct mailbox *mailbox;
 	struct office *office;
