@@ -26,7 +26,7 @@ struct option_row {
 	char letter;
 	const char *name;     /* NULL: behind the last row */
 	const char *argument; /* NULL: it takes none */
-	const char *help;
+	const char *help;     /* NULL: another row's speaks of it */
 };
 
 static const struct option_row serve_rows[] = {
@@ -233,6 +233,8 @@ static void help_options(enum command command, struct str *out)
 		const char *name = row->argument == NULL ? "" : row->argument;
 		int pad = 14 - (int)(strlen(row->name) + strlen(equals) + strlen(name));
 
+		if (row->help == NULL)
+			continue;
 		str_printf(out, "  -%c, --%s%s%s%*s %s\n", row->letter, row->name, equals, name, pad < 0 ? 0 : pad, "",
 		           row->help);
 	}
@@ -245,7 +247,7 @@ static void help_check(const struct options *o, struct str *out)
 	           "what to do about it. It changes nothing, here or on any server.\n"
 	           "\n"
 	           "Usage:\n"
-	           "  %s check [OPTION]... CONFIG_FILE | URL\n"
+	           "  %s check [OPTION]... CONFIG_FILE | --env | URL\n"
 	           "\n",
 	           o->program);
 	help_options(o->command, out);
@@ -268,17 +270,16 @@ void options_help(const struct options *o, struct str *out)
 	           "pgweir pools connections to PostgreSQL. It is compatible with PgBouncer.\n"
 	           "\n"
 	           "Usage:\n"
-	           "  %s [OPTION]... CONFIG_FILE\n"
+	           "  %s [OPTION]... CONFIG_FILE   a pgbouncer.ini\n"
+	           "  %s [OPTION]... --env         what containers are given: DATABASE_URL, ...\n"
 	           "  %s [OPTION]... postgres://USER:PASSWORD@HOST:PORT/DATABASE\n"
-	           "  %s check CONFIG_FILE | URL   what would keep it from serving, and why\n"
+	           "  %s check CONFIG_FILE | --env | URL   what would keep it from serving, and why\n"
 	           "\n"
-	           "A file is a pgbouncer.ini. A URL needs none: pgweir listens on 127.0.0.1:6432\n"
-	           "and clients log in with the URL's user and password.\n"
+	           "With a URL it listens on 127.0.0.1:6432, and its user and password log in.\n"
 	           "\n",
-	           o->program, o->program, o->program);
+	           o->program, o->program, o->program, o->program);
 	help_options(o->command, out);
 	str_add_str(out, "\n"
-	                 "Clients:  psql -h 127.0.0.1 -p 6432 -U USER DATABASE\n"
 	                 "Console:  psql -h 127.0.0.1 -p 6432 -U USER pgbouncer -c 'SHOW HELP'\n"
 	                 "Signals:  HUP reload, USR1 pause, USR2 resume, TERM exit when all clients\n"
 	                 "          have left, INT when all servers are free, QUIT exit now\n");

@@ -105,6 +105,9 @@ static void a_wrong_command_line_is_named_with_what_to_do(void **state)
 	    {{"x.ini", "-u", NULL}, "option requires an argument -- 'u'"},
 	    {{"x.ini", "--user", NULL}, "option '--user' requires an argument"},
 	    {{"--daemon=1", "x.ini", NULL}, "option '--daemon' doesn't allow an argument"},
+	    {{"--env", "x.ini", NULL}, "--env takes no configuration file"},
+	    {{"--print", "x.ini", NULL}, "--print belongs to --env"},
+	    {{"--print", NULL}, "--print belongs to --env"},
 	    {{"--ver", "x.ini", NULL}, "option '--ver' is ambiguous; possibilities: '--verbose' '--version'"},
 	};
 	char text[256];
@@ -145,6 +148,20 @@ static void check_is_a_command_with_its_own_options(void **state)
 	assert_string_equal(PARSE("check", "check").o.source, "check");
 }
 
+static void environment_variables_take_the_place_of_a_file(void **state)
+{
+	(void)state;
+	assert_int_equal(PARSE("--env").result, OPTIONS_RUN);
+	assert_true(PARSE("--env").o.env);
+	assert_null(PARSE("--env").o.source);
+	assert_false(PARSE("--env").o.print);
+	assert_true(PARSE("-ep").o.print);
+	assert_true(PARSE("--print", "--env").o.print);
+	assert_false(PARSE("x.ini").o.env);
+	assert_true(PARSE("check", "--env", "--quick").o.env);
+	assert_int_equal(PARSE("check", "-e").o.command, COMMAND_CHECK);
+}
+
 static void a_wrong_check_names_the_commands_own_help(void **state)
 {
 	static const struct {
@@ -154,6 +171,8 @@ static void a_wrong_check_names_the_commands_own_help(void **state)
 	    {{"check", NULL}, "no configuration file specified"},
 	    {{"check", "a", "b", NULL}, "no configuration file specified"},
 	    {{"check", "--daemon", "a", NULL}, "unrecognized option '--daemon'"},
+	    {{"check", "--env", "a", NULL}, "--env takes no configuration file"},
+	    {{"check", "--print", "--env", NULL}, "unrecognized option '--print'"},
 	    {{"check", "-V", "a", NULL}, "invalid option -- 'V'"},
 	};
 	char text[256];
@@ -197,7 +216,8 @@ static void help_fits_a_screen_of(enum command command, const char *const *parts
 static void help_fits_a_screen(void **state)
 {
 	static const char *const serve[] = {"  -u, --user=USERNAME  assume identity of USERNAME\n", "postgres://",
-	                                    "pgweir check CONFIG_FILE | URL", NULL};
+	                                    "pgweir check CONFIG_FILE | --env | URL", "  -e, --env            take",
+	                                    NULL};
 	static const char *const check[] = {"  -q, --quick          only", "Exit status: 0", NULL};
 
 	(void)state;
@@ -233,6 +253,7 @@ int main(void)
 	    cmocka_unit_test(options_end_at_two_dashes),
 	    cmocka_unit_test(a_wrong_command_line_is_named_with_what_to_do),
 	    cmocka_unit_test(check_is_a_command_with_its_own_options),
+	    cmocka_unit_test(environment_variables_take_the_place_of_a_file),
 	    cmocka_unit_test(a_wrong_check_names_the_commands_own_help),
 	    cmocka_unit_test(help_fits_a_screen),
 	    cmocka_unit_test(version_begins_as_pgbouncer_and_ends_as_pgweir),
