@@ -271,9 +271,9 @@ void options_help(const struct options *o, struct str *out)
 	           "\n"
 	           "Usage:\n"
 	           "  %s [OPTION]... CONFIG_FILE   a pgbouncer.ini\n"
-	           "  %s [OPTION]... --env         what containers are given: DATABASE_URL, ...\n"
+	           "  %s [OPTION]... --env         DATABASE_URL and its kin\n"
 	           "  %s [OPTION]... postgres://USER:PASSWORD@HOST:PORT/DATABASE\n"
-	           "  %s check CONFIG_FILE | --env | URL   what would keep it from serving, and why\n"
+	           "  %s check CONFIG_FILE | --env | URL   what would keep it from serving\n"
 	           "\n"
 	           "With a URL it listens on 127.0.0.1:6432, and its user and password log in.\n"
 	           "\n",
