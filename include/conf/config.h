@@ -161,6 +161,7 @@ struct config {
 	struct conf_texts notices; /* for the log, once: what is accepted and has no effect, what was not found */
 	bool is_file_made;         /* the configuration file is in no file system: it was made of the environment */
 	bool is_user_list_made;    /* likewise auth_file */
+	bool is_http_optional;     /* nobody asked for http_listen: it is what containers have; it may be missing */
 };
 
 /*

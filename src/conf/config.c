@@ -79,6 +79,7 @@ static struct config *copy_of(const struct config *from)
 	c->entries = entries_ref(from->entries);
 	c->is_file_made = from->is_file_made;
 	c->is_user_list_made = from->is_user_list_made;
+	c->is_http_optional = from->is_http_optional;
 	if (!settings_copy(&c->settings, &from->settings)) {
 		config_unref(c);
 		return NULL;

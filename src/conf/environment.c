@@ -367,6 +367,7 @@ struct config *environment_load(struct environment_made *m, const struct config 
 		return NULL;
 	}
 	c->is_file_made = !m->ini.is_mounted;
+	c->is_http_optional = m->texts.is_http_standard;
 	c->is_user_list_made = m->users.was_read && !m->users.is_mounted;
 	if (place_all(m, c) && add_notices(m, c))
 		return c;

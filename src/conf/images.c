@@ -740,11 +740,6 @@ static bool make_bitnami(struct work *w)
 
 /* ---- [pgbouncer] ---- */
 
-static bool is_secret(enum setting_id id)
-{
-	return id == SETTING_auth_ldap_options || strcmp(setting_name(id), "http_auth_password") == 0;
-}
-
 /* The value without blanks and line ends around it, which files do not have either; false if it is not one line. */
 static bool trim(struct work *w, const struct variable *variable, const char **value, size_t *len)
 {
@@ -754,7 +749,7 @@ static bool trim(struct work *w, const struct variable *variable, const char **v
 	at += strspn(at, " \t\r\n\f\v");
 	for (n = strlen(at); n > 0 && strchr(" \t\r\n\f\v", at[n - 1]) != NULL; n--)
 		;
-	if (is_secret(variable->setting) && n != strlen(variable->value)) {
+	if (setting_is_secret(variable->setting) && n != strlen(variable->value)) {
 		variable_fail(w->v, variable,
 		              "there is a blank or a line break at the beginning or at the end of the value");
 		return false;
@@ -809,7 +804,7 @@ static const char *standard_of(struct work *w, enum setting_id id)
 	for (size_t i = 0; i < sizeof(standards) / sizeof(standards[0]); i++) {
 		const char *value = standards[i].value;
 
-		if (standards[i].image != w->image || standards[i].setting != id)
+		if ((standards[i].image != w->image && standards[i].image != IMAGE_ANY) || standards[i].setting != id)
 			continue;
 		if (value[0] != '$')
 			return value;
@@ -822,7 +817,7 @@ static const char *standard_of(struct work *w, enum setting_id id)
 		return "";
 	if (id == SETTING_auth_file && (w->frame->mounted_users != NULL || w->out->users.text.len > 0))
 		return w->frame->users_path;
-	return strcmp(setting_name(id), "http_listen") == 0 ? "0.0.0.0:9127" : NULL;
+	return NULL;
 }
 
 static bool set_standard(struct work *w, enum setting_id id)
@@ -833,6 +828,7 @@ static bool set_standard(struct work *w, enum setting_id id)
 
 	if (value == NULL)
 		return true;
+	w->out->is_http_standard = w->out->is_http_standard || id == SETTING_http_listen;
 	str_init(&line, MAX_LINE);
 	str_printf(&line, "%s = %s", setting_name(id), value);
 	good = !line.failed && add_line(&w->out->ini, str_text(&line), "");

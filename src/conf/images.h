@@ -28,6 +28,7 @@ struct image_frame {
 struct image_texts {
 	enum image image; /* IMAGE_ANY: no variable says where a server is */
 	struct made_text ini, users;
+	bool is_http_standard; /* http_listen is there because nobody said anything about it */
 };
 
 /* Whose conventions these variables follow. When they follow several, or none, that is an error if a configuration must

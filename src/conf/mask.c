@@ -4,12 +4,10 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "conf/settings.h"
 
 #define MASK "********"
 #define HIDDEN "; a line that cannot be read is not shown\n"
-
-/* Settings with secrets in them. */
-static const char *const secret_settings[] = {"auth_ldap_options", "http_auth_password"};
 
 enum section { SECTION_SETTINGS, SECTION_ENTRIES };
 
@@ -90,8 +88,8 @@ static bool mask_pairs(struct cursor c, struct str *out)
 
 static bool is_secret_setting(const char *start, const char *end)
 {
-	for (size_t i = 0; i < sizeof(secret_settings) / sizeof(secret_settings[0]); i++)
-		if (is_word(start, end, secret_settings[i]))
+	for (int id = 0; id < N_SETTINGS; id++)
+		if (setting_is_secret((enum setting_id)id) && is_word(start, end, setting_name((enum setting_id)id)))
 			return true;
 	return false;
 }

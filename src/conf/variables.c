@@ -375,8 +375,8 @@ static bool add(struct variables *v, const struct variable *kind, const char *na
    have a meaning when empty: none. */
 static bool counts_when_empty(const struct variable *kind)
 {
-	return kind->use == USE_SETTING && kind->setting != N_SETTINGS &&
-	       (kind->setting == SETTING_unix_socket_dir || strcmp(setting_name(kind->setting), "http_listen") == 0);
+	return kind->use == USE_SETTING &&
+	       (kind->setting == SETTING_unix_socket_dir || kind->setting == SETTING_http_listen);
 }
 
 static bool take(struct variables *v, const struct variable *kind, const char *name, const char *said,

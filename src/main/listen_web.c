@@ -71,6 +71,12 @@ static bool listen_on_found(struct supervisor *s, const struct addrinfo *found)
 	return any;
 }
 
+/* Metrics that nobody asked for must not keep clients from being served: an exporter beside us may have the port. */
+static enum log_level level_of(const struct supervisor *s)
+{
+	return s->config->is_http_optional ? LEVEL_WARNING : LEVEL_FATAL;
+}
+
 /* False after a fatal log line. */
 static bool listen_at(struct supervisor *s, const struct http_place *place)
 {
@@ -87,16 +93,16 @@ static bool listen_at(struct supervisor *s, const struct http_place *place)
 	snprintf(port, sizeof(port), "%u", place->port);
 	error = getaddrinfo(host, port, &hints, &found);
 	if (error != 0) {
-		log_write(s->log, LEVEL_FATAL, "could not look up \"%s\" of http_listen: %s", place->host,
+		log_write(s->log, level_of(s), "could not look up \"%s\" of http_listen: %s", place->host,
 		          gai_strerror(error));
-		return false;
+		return s->config->is_http_optional;
 	}
 	any = listen_on_found(s, found);
 	freeaddrinfo(found);
 	if (!any)
-		log_write(s->log, LEVEL_FATAL, "failed to answer HTTP at \"%s\", port %u: http_listen", place->host,
+		log_write(s->log, level_of(s), "failed to answer HTTP at \"%s\", port %u: http_listen", place->host,
 		          place->port);
-	return any;
+	return any || s->config->is_http_optional;
 }
 
 bool listen_web_start(struct supervisor *s)
