@@ -295,7 +295,8 @@ static bool find_nearest(const char *name, char *best, size_t size)
 	for (unsigned i = 0; (key = conf_database_key(i)) != NULL; i++)
 		TRY("DATABASES_", key);
 #undef TRY
-	return best[0] != '\0';
+	/* at most half of what is behind the beginning that many have */
+	return best[0] != '\0' && 2 * nearest.distance <= strlen(name) - strlen(prefix_of(name));
 }
 
 static bool note_unknown(struct variables *v, const char *name)
