@@ -95,6 +95,12 @@ static void put_check_options(void)
 #include "main/options.def"
 }
 
+static void put_ready_options(void)
+{
+#define READY_OPTION(id, letter, name, argument, help, doc) put_option(letter, name, argument, doc);
+#include "main/options.def"
+}
+
 /* ---- the console ---- */
 
 static const char *argument_of(const char *form)
@@ -284,6 +290,7 @@ static const struct {
 } parts[] = {
     {"@OPTIONS@", put_options},
     {"@CHECK_OPTIONS@", put_check_options},
+    {"@READY_OPTIONS@", put_ready_options},
     {"@COMMANDS@", put_commands},
     {"@TOPICS@", put_topics},
     {"@SETTINGS@", put_pgbouncers_settings},

@@ -62,6 +62,8 @@ void address_families(bool *v4, bool *v6);
 struct peer peer_of_address(const struct address *a);
 /* "10.0.0.5" or "unix"; `size` at least 64. */
 const char *peer_text(const struct peer *p, char *buf, size_t size);
+/* It came by a Unix socket, or from a loopback address. */
+bool peer_is_local(const struct peer *p);
 /* Unix peers: process id and user id of the other end; 0 and -1 where not known. */
 int32_t peer_pid(const struct peer *p);
 int64_t peer_uid(const struct peer *p);

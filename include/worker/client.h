@@ -28,6 +28,9 @@ struct stream;
 struct timer;
 struct words;
 
+/* The application_name of pg_isready, and of "pgweir ready". */
+#define CLIENT_KNOCKS_AS "pg_isready"
+
 /* What a client waits for. One handler each, in client.c and client_login.c. */
 #define CLIENT_STATES(X)                                                                                               \
 	X(HELLO, "waiting for the startup packet", client_login_hello)                                                 \

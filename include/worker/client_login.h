@@ -20,6 +20,8 @@ enum step client_login_wait(struct client *c);
 /* The name it asked for and the user it gave, before it has an entry; "(nodb)" and "(nouser)". */
 const char *client_login_database(const struct client *c);
 const char *client_login_user(const struct client *c);
+/* It asks only whether we are there, as far as anybody can tell yet. */
+bool client_login_only_knocks(const struct client *c);
 /* It is let in to the console: its lines are not those of strangers. */
 bool client_login_is_known(const struct client *c);
 /* The parameters it asked for; NULL: none are known. */

@@ -12,6 +12,7 @@
 #include "main/environment.h"
 #include "main/logging.h"
 #include "main/options.h"
+#include "main/ready.h"
 #include "main/start.h"
 #include "main/supervisor.h"
 #include "net/loop.h"
@@ -119,6 +120,33 @@ static int check(const struct options *o)
 	return status;
 }
 
+static int run_command(const struct options *o)
+{
+	switch (o->command) {
+	case COMMAND_SERVE:
+		break;
+	case COMMAND_CHECK:
+		return check(o);
+	case COMMAND_READY:
+		return (int)ready_run(o);
+	}
+	return run(o);
+}
+
+/* Of a wrong command line. */
+static int wrong_use(const struct options *o)
+{
+	switch (o->command) {
+	case COMMAND_SERVE:
+		break;
+	case COMMAND_CHECK:
+		return CHECK_WRONG_USE;
+	case COMMAND_READY:
+		return READY_NO_ATTEMPT;
+	}
+	return EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
 	struct environment environment;
@@ -136,7 +164,7 @@ int main(int argc, char **argv)
 		options.environment = options.env ? &environment : NULL;
 		if (options.print)
 			return environment_print(&environment, options.program);
-		return options.command == COMMAND_CHECK ? check(&options) : run(&options);
+		return run_command(&options);
 	case OPTIONS_HELP:
 		options_help(&options, &text);
 		print(stdout, &text);
@@ -149,5 +177,5 @@ int main(int argc, char **argv)
 		break;
 	}
 	print(stderr, &text);
-	return options.command == COMMAND_CHECK ? (int)CHECK_WRONG_USE : EXIT_FAILURE;
+	return wrong_use(&options);
 }

@@ -18,7 +18,10 @@ enum option_id {
 	OPTION_HELP,
 	OPTION_JSON,
 	OPTION_QUICK,
-	OPTION_DATABASE
+	OPTION_DATABASE,
+	OPTION_HOST,
+	OPTION_PORT,
+	OPTION_TIMEOUT
 };
 
 struct option_row {
@@ -39,9 +42,36 @@ static const struct option_row check_rows[] = {
 #include "main/options.def"
     {OPTION_HELP, 0, NULL, NULL, NULL}};
 
+static const struct option_row ready_rows[] = {
+#define READY_OPTION(id, letter, name, argument, help, doc) {OPTION_##id, letter, name, argument, help},
+#include "main/options.def"
+    {OPTION_HELP, 0, NULL, NULL, NULL}};
+
 static const struct option_row *rows_of(enum command command)
 {
-	return command == COMMAND_CHECK ? check_rows : serve_rows;
+	switch (command) {
+	case COMMAND_SERVE:
+		break;
+	case COMMAND_CHECK:
+		return check_rows;
+	case COMMAND_READY:
+		return ready_rows;
+	}
+	return serve_rows;
+}
+
+/* What stands behind the program's name. */
+static const char *word_of(const struct options *o)
+{
+	switch (o->command) {
+	case COMMAND_SERVE:
+		break;
+	case COMMAND_CHECK:
+		return " check";
+	case COMMAND_READY:
+		return o->is_pg_isready ? "" : " ready";
+	}
+	return "";
 }
 
 /* A walk over the arguments. */
@@ -64,8 +94,7 @@ static enum options_result wrong(struct walk *w, const char *fmt, ...)
 	va_start(args, fmt);
 	str_vprintf(w->why, fmt, args);
 	va_end(args);
-	str_printf(w->why, "\nTry \"%s%s --help\" for more information.\n", w->o->program,
-	           w->o->command == COMMAND_CHECK ? " check" : "");
+	str_printf(w->why, "\nTry \"%s%s --help\" for more information.\n", w->o->program, word_of(w->o));
 	return OPTIONS_WRONG;
 }
 
@@ -102,6 +131,15 @@ static enum options_result apply(struct walk *w, const struct option_row *row, c
 		break;
 	case OPTION_DATABASE:
 		w->o->database = value;
+		break;
+	case OPTION_HOST:
+		w->o->host = value;
+		break;
+	case OPTION_PORT:
+		w->o->port = value;
+		break;
+	case OPTION_TIMEOUT:
+		w->o->timeout = value;
 		break;
 	}
 	return OPTIONS_RUN;
@@ -201,6 +239,26 @@ static enum options_result argument(struct walk *w, const char *text)
 	return OPTIONS_RUN;
 }
 
+/* The program's own name counts, too: it may be installed as PostgreSQL's pg_isready. */
+static void take_command(struct walk *w)
+{
+	const char *slash = strrchr(w->o->program, '/');
+
+	if (strcmp(slash == NULL ? w->o->program : slash + 1, "pg_isready") == 0) {
+		w->o->command = COMMAND_READY;
+		w->o->is_pg_isready = true;
+		return;
+	}
+	if (w->argc < 2)
+		return;
+	if (strcmp(w->argv[1], "check") == 0)
+		w->o->command = COMMAND_CHECK;
+	else if (strcmp(w->argv[1], "ready") == 0)
+		w->o->command = COMMAND_READY;
+	if (w->o->command != COMMAND_SERVE)
+		w->at++;
+}
+
 enum options_result options_parse(struct options *o, int argc, char *const *argv, struct str *why)
 {
 	struct walk w = {o, argc, 1, argv, why, false, 0};
@@ -208,10 +266,7 @@ enum options_result options_parse(struct options *o, int argc, char *const *argv
 
 	memset(o, 0, sizeof(*o));
 	o->program = argc > 0 ? argv[0] : "pgweir";
-	if (argc > 1 && strcmp(argv[1], "check") == 0) {
-		o->command = COMMAND_CHECK;
-		w.at++;
-	}
+	take_command(&w);
 	while (w.at < argc && result == OPTIONS_RUN)
 		result = argument(&w, argv[w.at++]);
 	if (result != OPTIONS_RUN)
@@ -220,7 +275,9 @@ enum options_result options_parse(struct options *o, int argc, char *const *argv
 		return wrong(&w, "--print belongs to --env");
 	if (o->env && w.n_sources > 0)
 		return wrong(&w, "--env takes no configuration file");
-	if (!o->env && w.n_sources != 1)
+	if (o->command == COMMAND_READY && w.n_sources > (o->is_pg_isready ? 0 : 1))
+		return wrong(&w, "too many command-line arguments (the last is \"%s\")", o->source);
+	if (o->command != COMMAND_READY && !o->env && w.n_sources != 1)
 		return wrong(&w, "no configuration file specified");
 	return result;
 }
@@ -260,10 +317,37 @@ static void help_check(const struct options *o, struct str *out)
 	                 "3 wrong use. With --quick warnings do not count.\n");
 }
 
+static void help_ready(const struct options *o, struct str *out)
+{
+	str_printf(out,
+	           "%s%s asks whether connections are accepted, without logging in.\n"
+	           "\n"
+	           "Usage:\n"
+	           "  %s%s [OPTION]...%s\n"
+	           "\n",
+	           o->is_pg_isready ? "pg_isready" : "pgweir", word_of(o), o->program, word_of(o),
+	           o->is_pg_isready ? "" : " [CONFIG_FILE | URL]");
+	help_options(o->command, out);
+	str_printf(out,
+	           "\n"
+	           "%s"
+	           "Exit status: 0 accepting connections, 1 rejecting them, 2 no response,\n"
+	           "3 no attempt was made (wrong use, or no usable configuration).\n",
+	           o->is_pg_isready ? ""
+	                            : "With a file it asks where the file says that pgweir listens; the options count\n"
+	                              "more. Else PGHOST, PGPORT and the like are used, and localhost:6432 at last.\n"
+	                              "A program of this name that is called as pg_isready behaves as that one does.\n"
+	                              "\n");
+}
+
 void options_help(const struct options *o, struct str *out)
 {
 	if (o->command == COMMAND_CHECK) {
 		help_check(o, out);
+		return;
+	}
+	if (o->command == COMMAND_READY) {
+		help_ready(o, out);
 		return;
 	}
 	str_printf(out,
@@ -274,10 +358,11 @@ void options_help(const struct options *o, struct str *out)
 	           "  %s [OPTION]... --env         DATABASE_URL and its kin\n"
 	           "  %s [OPTION]... postgres://USER:PASSWORD@HOST:PORT/DATABASE\n"
 	           "  %s check CONFIG_FILE | --env | URL   what would keep it from serving\n"
+	           "  %s ready [CONFIG_FILE]       whether one accepts connections\n"
 	           "\n"
 	           "With a URL it listens on 127.0.0.1:6432, and its user and password log in.\n"
 	           "\n",
-	           o->program, o->program, o->program, o->program);
+	           o->program, o->program, o->program, o->program, o->program);
 	help_options(o->command, out);
 	str_add_str(out, "\n"
 	                 "Console:  psql -h 127.0.0.1 -p 6432 -U USER pgbouncer -c 'SHOW HELP'\n"

@@ -13,7 +13,8 @@ struct environment;
 /* What the first argument asks for. */
 enum command {
 	COMMAND_SERVE,
-	COMMAND_CHECK /* "check" */
+	COMMAND_CHECK, /* "check" */
+	COMMAND_READY  /* "ready", or the program's name is pg_isready */
 };
 
 /* Texts point into the arguments. */
@@ -32,14 +33,18 @@ struct options {
 
 	/* of check */
 	bool json, quick;
-	const char *database; /* --database: what to put for the * of [databases]; NULL: nothing */
+	const char *database; /* --database: what to put for the * of [databases]; NULL: nothing. Of ready: --dbname */
+
+	/* of ready; NULL: not given. `user` and `quiet` as above, `source` may be NULL. */
+	bool is_pg_isready;
+	const char *host, *port, *timeout;
 };
 
 enum options_result {
 	OPTIONS_RUN,
 	OPTIONS_HELP,    /* print options_help on stdout, end with 0 */
 	OPTIONS_VERSION, /* likewise options_version */
-	OPTIONS_WRONG    /* print `why` on stderr, end with 1, or 3 if the command is check */
+	OPTIONS_WRONG    /* print `why` on stderr, end with 1, or 3 if the command is check or ready */
 };
 
 /* Options may stand behind the argument and be shortened as long as they are clear, "--" ends them. */

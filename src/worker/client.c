@@ -116,6 +116,8 @@ static void client_vlog(struct client *c, struct log_event *e, const char *fmt, 
 	char text[LOG_TEXT_MAX], address[96], who[3 * LOG_NAME_MAX];
 	bool v6;
 
+	if (e->level < LEVEL_DEBUG && client_login_only_knocks(c))
+		e->level = LEVEL_DEBUG;
 	if (!log_wants(l, e->level))
 		return;
 	address_of(c, address, sizeof(address));
@@ -166,7 +168,7 @@ void client_note(struct client *c, const char *class, const char *address, const
 	                          .text = text,
 	                          .hint = hint};
 
-	if (c->worker->errors == NULL || c->state == CLIENT_CLOSING)
+	if (c->worker->errors == NULL || c->state == CLIENT_CLOSING || client_login_only_knocks(c))
 		return;
 	if (address == NULL) {
 		address_of(c, own, sizeof(own));

@@ -94,6 +94,11 @@ const char *client_login_user(const struct client *c)
 	return c->login == NULL || c->login->user == NULL ? "(nouser)" : c->login->user;
 }
 
+bool client_login_only_knocks(const struct client *c)
+{
+	return c->login != NULL && c->login->knocks;
+}
+
 bool client_login_is_known(const struct client *c)
 {
 	return c->login != NULL && c->login->known;
@@ -496,6 +501,7 @@ enum step login_passed(struct client *c)
 	l->unsaid = true;
 	if (l->console) {
 		l->known = true;
+		l->knocks = false;
 		client_login_say_attempt(c);
 		return to_console(c);
 	}
@@ -504,6 +510,7 @@ enum step login_passed(struct client *c)
 	result = enter_registry(c);
 	if (result != ENTERED && result != ENTERED_NEW_DATABASE)
 		return no_entry(c, result);
+	l->knocks = false;
 	if (result == ENTERED_NEW_DATABASE)
 		log_write(w->office->log, LEVEL_LOG, "registered new auto-database: %s", l->database);
 	offer_keys(c);
@@ -615,6 +622,15 @@ static enum step console_rights(struct client *c)
 	return STEP_WAIT;
 }
 
+/* A check every few seconds shall not fill the log. From elsewhere anybody could hide behind that name. */
+static bool only_knocks(const struct client *c, const struct startup *s)
+{
+	struct bytes name;
+
+	return peer_is_local(stream_peer(c->stream)) && startup_find_param(s, "application_name", &name) &&
+	       strcmp(name.data, CLIENT_KNOCKS_AS) == 0;
+}
+
 /* The account that runs us needs no password on the Unix socket. */
 static bool is_own_account(const struct client *c)
 {
@@ -634,6 +650,7 @@ static enum step begin_login(struct client *c, const struct startup *s)
 	l->user = mem_copy(s->user.data, s->user.len);
 	if (l->database == NULL || l->user == NULL)
 		return login_no_memory(c);
+	l->knocks = only_knocks(c, s);
 	if (s->user.len > CONF_MAX_USER_NAME)
 		return login_refuse(c, "client_protocol", SQLSTATE_NOT_AUTHORIZED, "username too long");
 	l->console = console_is_database(w->config, l->database);
@@ -643,6 +660,7 @@ static enum step begin_login(struct client *c, const struct startup *s)
 		startup_write_negotiation(s, &l->out);
 	if (l->console && is_own_account(c)) {
 		l->known = true;
+		l->knocks = false;
 		client_log(c, LEVEL_LOG, "pgbouncer access from unix socket");
 		l->rights = CONSOLE_ADMIN;
 		return to_console(c);

@@ -504,6 +504,7 @@ enum step client_login_proof(struct client *c)
 
 	if (got != READ_GOT)
 		return login_nothing_read(c, got);
+	l->knocks = false;
 	result = framer_next(&framer, &proof_rules, bytes.data, bytes.len, &f);
 	if (result == FRAME_MORE)
 		return login_keep(c, bytes);

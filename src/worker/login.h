@@ -39,7 +39,9 @@ struct login {
 	bool known;      /* it is let in there */
 	bool physical;   /* it asks for physical replication */
 	bool replicates; /* its `replication` has gone to its pool */
-	bool unsaid;     /* its "login attempt" line waits for what becomes of it (telling.h) */
+	bool
+	    knocks; /* pg_isready of this machine, which has proved nothing yet: the log at its usual level is silent */
+	bool unsaid; /* its "login attempt" line waits for what becomes of it (telling.h) */
 	enum console_rights rights;
 };
 

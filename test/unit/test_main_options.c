@@ -10,7 +10,7 @@
 
 #include "main/options.h"
 
-#define MAX_ARGUMENTS 8
+#define MAX_ARGUMENTS 16
 
 struct outcome {
 	enum options_result result;
@@ -19,19 +19,23 @@ struct outcome {
 };
 
 /* The arguments end with NULL; the program's name is added. */
-static struct outcome parse(const char *const *arguments)
+static struct outcome parse_as(const char *program, const char *const *arguments)
 {
 	char *argv[MAX_ARGUMENTS + 1];
-	char program[] = "pgweir";
 	struct outcome out;
 	int argc = 1;
 
-	argv[0] = program;
+	argv[0] = (char *)(uintptr_t)program;
 	for (; arguments[argc - 1] != NULL; argc++)
 		argv[argc] = (char *)(uintptr_t)arguments[argc - 1];
 	str_init(&out.why, 4096);
 	out.result = options_parse(&out.o, argc, argv, &out.why);
 	return out;
+}
+
+static struct outcome parse(const char *const *arguments)
+{
+	return parse_as("pgweir", arguments);
 }
 
 #define PARSE(...) parse((const char *const[]){__VA_ARGS__, NULL})
@@ -77,6 +81,52 @@ static void version_and_help_need_no_file(void **state)
 	assert_int_equal(PARSE("--version").result, OPTIONS_VERSION);
 	assert_int_equal(PARSE("-h").result, OPTIONS_HELP);
 	assert_int_equal(PARSE("--help", "a", "b").result, OPTIONS_HELP);
+}
+
+static void ready_takes_what_pg_isready_takes(void **state)
+{
+	static const char *const given[] = {"-h", "db", "-p", "6432", "-d", "app", "-U", "ann", "-t", "7", "-q", NULL};
+	static const char *const both[] = {"/usr/bin/pg_isready", "./pg_isready", "pg_isready"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++) {
+		struct outcome out = parse_as(both[i], given);
+
+		assert_int_equal(out.result, OPTIONS_RUN);
+		assert_int_equal(out.o.command, COMMAND_READY);
+		assert_true(out.o.is_pg_isready && out.o.quiet);
+		assert_string_equal(out.o.host, "db");
+		assert_string_equal(out.o.port, "6432");
+		assert_string_equal(out.o.database, "app");
+		assert_string_equal(out.o.user, "ann");
+		assert_string_equal(out.o.timeout, "7");
+		assert_null(out.o.source);
+	}
+	assert_int_equal(parse_as("pg_isready", (const char *const[]){"-?", NULL}).result, OPTIONS_HELP);
+	assert_int_equal(parse_as("pg_isready", (const char *const[]){"-V", NULL}).result, OPTIONS_VERSION);
+}
+
+static void ready_may_have_a_file_and_pg_isready_none(void **state)
+{
+	struct outcome out = PARSE("ready", "--host=db", "x.ini");
+
+	(void)state;
+	assert_int_equal(out.result, OPTIONS_RUN);
+	assert_int_equal(out.o.command, COMMAND_READY);
+	assert_false(out.o.is_pg_isready);
+	assert_string_equal(out.o.source, "x.ini");
+	assert_string_equal(out.o.host, "db");
+	assert_null(out.o.port);
+	assert_int_equal(PARSE("ready").result, OPTIONS_RUN);
+	out = PARSE("ready", "x.ini", "y.ini");
+	assert_int_equal(out.result, OPTIONS_WRONG);
+	assert_string_equal(str_text(&out.why), "pgweir: too many command-line arguments (the last is \"y.ini\")\n"
+	                                        "Try \"pgweir ready --help\" for more information.\n");
+	str_fini(&out.why);
+	out = parse_as("pg_isready", (const char *const[]){"x.ini", NULL});
+	assert_int_equal(out.result, OPTIONS_WRONG);
+	assert_non_null(strstr(str_text(&out.why), "Try \"pg_isready --help\""));
+	str_fini(&out.why);
 }
 
 static void options_end_at_two_dashes(void **state)
@@ -250,6 +300,8 @@ int main(void)
 	    cmocka_unit_test(all_forms_of_an_option_mean_the_same),
 	    cmocka_unit_test(nothing_is_set_that_was_not_asked_for),
 	    cmocka_unit_test(version_and_help_need_no_file),
+	    cmocka_unit_test(ready_takes_what_pg_isready_takes),
+	    cmocka_unit_test(ready_may_have_a_file_and_pg_isready_none),
 	    cmocka_unit_test(options_end_at_two_dashes),
 	    cmocka_unit_test(a_wrong_command_line_is_named_with_what_to_do),
 	    cmocka_unit_test(check_is_a_command_with_its_own_options),

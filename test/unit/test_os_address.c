@@ -185,9 +185,32 @@ static void this_machine_is_near_and_documentation_is_not(void **state)
 	}
 }
 
+static void peers_of_this_machine_are_known(void **state)
+{
+	static const struct {
+		struct peer peer;
+		bool local;
+	} cases[] = {
+	    {{.family = 1}, true},
+	    {{.family = 4, .bytes = {127, 0, 0, 1}}, true},
+	    {{.family = 4, .bytes = {127, 9, 9, 9}}, true},
+	    {{.family = 4, .bytes = {10, 0, 0, 127}}, false},
+	    {{.family = 6, .bytes = {[15] = 1}}, true},
+	    {{.family = 6, .bytes = {[0] = 0xfe, [1] = 0x80, [15] = 1}}, false},
+	    {{.family = 6, .bytes = {[10] = 0xff, 0xff, 127, 0, 0, 1}}, true},
+	    {{.family = 6, .bytes = {[10] = 0xff, 0xff, 10, 0, 0, 1}}, false},
+	    {{.family = 0}, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(peer_is_local(&cases[i].peer), cases[i].local);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(peers_of_this_machine_are_known),
 	    cmocka_unit_test(bytes_and_port_are_where_the_system_wants_them),
 	    cmocka_unit_test(paths_are_terminated_and_abstract_names_are_not),
 	    cmocka_unit_test(scopes_are_numbers_and_names_of_interfaces),

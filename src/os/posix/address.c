@@ -180,6 +180,15 @@ const char *peer_text(const struct peer *p, char *buf, size_t size)
 	return buf;
 }
 
+bool peer_is_local(const struct peer *p)
+{
+	static const uint8_t one[16] = {[15] = 1}, mapped[13] = {[10] = 0xff, 0xff, 127};
+
+	if (p->family == PEER_V6)
+		return memcmp(p->bytes, one, sizeof(one)) == 0 || memcmp(p->bytes, mapped, sizeof(mapped)) == 0;
+	return p->family == PEER_UNIX || (p->family == PEER_V4 && p->bytes[0] == 127);
+}
+
 int32_t peer_pid(const struct peer *p)
 {
 	int32_t pid = 0;
