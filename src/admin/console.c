@@ -22,8 +22,8 @@ struct console *console_new(const struct control *control)
 	list_init(&c->terminals);
 	list_init(&c->views);
 	loop_random(control->loop, seed, sizeof(seed));
-	c->begun_us = loop_now_us(control->loop);
-	stats_init(&c->stats, c->begun_us, seed);
+	c->began_us = loop_now_us(control->loop);
+	stats_init(&c->stats, c->began_us, seed);
 	return c;
 }
 

@@ -122,7 +122,7 @@ static void write_process(const struct view *v, uint64_t now_us, struct str *out
 		return;
 	}
 	str_printf(out, ",\"process\":{\"pgweir\":\"%s\",\"pgbouncer\":\"%s\",\"up_s\":%llu,\"workers\":%u",
-	           PACKAGE_VERSION, PGBOUNCER_VERSION, (now_us - v->console->begun_us) / US_PER_S,
+	           PACKAGE_VERSION, PGBOUNCER_VERSION, (now_us - v->console->began_us) / US_PER_S,
 	           control->office->n_workers);
 	str_printf(out, ",\"paused\":%s,\"shutting_down\":%s", yes(control->is_paused(control->self)),
 	           yes(control->is_shutting_down(control->self)));
