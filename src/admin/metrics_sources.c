@@ -54,7 +54,7 @@ void show_process(struct view *v)
 	os_process_usage(&used);
 	write_fact(v, "up", 1);
 	write_fact(v, "paused", control->is_paused(control->self));
-	write_fact(v, "shutting_down", control->is_shutting_down(control->self));
+	write_fact(v, "shutting_down", control->is_draining(control->self));
 	write_fact(v, "statements", v->n_statements);
 	write_fact(v, "statement_bytes", v->statement_bytes);
 	write_known(v, "start", v->console->started_us);

@@ -436,7 +436,7 @@ static bool read_mounted_users(struct work *w)
 	if (copy == NULL)
 		return false;
 	memset(&why, 0, sizeof(why));
-	(void)userlist_parse(copy, strlen(content), "", take_name, &w->mounted_users, &why);
+	(void)!userlist_parse(copy, strlen(content), "", take_name, &w->mounted_users, &why);
 	mem_wipe(copy, strlen(content));
 	mem_free(copy);
 	return true;

@@ -1,10 +1,10 @@
 /*
  * Signals, and how the process ends. Main thread; visits run on workers.
  *
- *   RUNNING ──TERM──> DELAYING ──(drain_delay)──> WAITING_FOR_CLIENTS ──(the last has left)──┐
- *      │ └────INT───────────────────────────────> WAITING_FOR_SERVERS ──(the last is free)───┤
- *      └──QUIT, SHUTDOWN────────────────────────────────────────────────────TERM, INT again──┴─> ENDING
- *                                                     ENDED: the loop stops <──(4 visits)────────────┘
+ *   RUNNING ──TERM, INT──> DELAYING ──(drain_delay)──> WAITING_FOR_CLIENTS ──(the last has left)──┐
+ *      │                        └────────────────────> WAITING_FOR_SERVERS ──(the last is free)───┤
+ *      └──QUIT, SHUTDOWN─────────────────────────────────────────────────────────TERM, INT again──┴─> ENDING
+ *                                                          ENDED: the loop stops <──(4 visits)────────────┘
  */
 #include <signal.h>
 #include <string.h>
@@ -185,9 +185,10 @@ static bool delay_is_over(const struct supervisor *s)
 }
 
 /* Readiness is red from here on; nothing else changes. */
-static void delay(struct supervisor *s)
+static void delay(struct supervisor *s, enum shutdown_mode mode)
 {
 	say_stopping(s);
+	s->shutdown.delayed = mode;
 	s->shutdown.stage = STAGE_DELAYING;
 	s->shutdown.since_us = loop_now_us(s->loop);
 	log_write(s->log, LEVEL_LOG, "serving on for %llu s (drain_delay)",
@@ -280,7 +281,7 @@ static void look_again(void *owner)
 	timer_set(s->shutdown.look, loop_now_us(s->loop) + LOOK_US);
 	if (s->shutdown.stage == STAGE_DELAYING) {
 		if (delay_is_over(s))
-			shutdown_begin(s, SHUTDOWN_WAIT_FOR_CLIENTS);
+			shutdown_begin(s, s->shutdown.delayed);
 		return;
 	}
 	s->shutdown.n_deserted = listen_tcp_is_closed(s) && count_clients(s) == 0 ? s->shutdown.n_deserted + 1 : 0;
@@ -311,9 +312,8 @@ void shutdown_begin(struct supervisor *s, enum shutdown_mode mode)
 		return;
 	}
 	/* asked for once more meanwhile, it begins at once */
-	if (mode == SHUTDOWN_WAIT_FOR_CLIENTS && s->shutdown.stage == STAGE_RUNNING &&
-	    s->config->settings.drain_delay_us > 0) {
-		delay(s);
+	if (s->shutdown.stage == STAGE_RUNNING && s->config->settings.drain_delay_us > 0) {
+		delay(s, mode);
 		return;
 	}
 	say_stopping(s);

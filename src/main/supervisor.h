@@ -87,10 +87,11 @@ enum shutdown_stage {
 
 struct shutdown {
 	enum shutdown_stage stage;
-	struct timer *look; /* while waiting: clients leave without telling main */
-	uint64_t since_us;  /* when drain_delay began */
-	uint64_t closed_us; /* when the end of listening was seen, 0: not yet */
-	bool leaving;       /* drain_timeout is over */
+	struct timer *look;         /* while waiting: clients leave without telling main */
+	uint64_t since_us;          /* when drain_delay began, */
+	enum shutdown_mode delayed; /* and what comes after it */
+	uint64_t closed_us;         /* when the end of listening was seen, 0: not yet */
+	bool leaving;               /* drain_timeout is over */
 	struct visit visit; /* while waiting for servers: drops waiting clients; for clients: counts them, tells them to
 	                       leave; while ending: closes, at last stops */
 	bool visiting;

@@ -79,7 +79,7 @@ def test_the_delay_ends_by_itself(start_pooler):
 	has_ended(pooler)
 
 
-@pytest.mark.parametrize("first, second", [("TERM", "TERM"), ("TERM", "INT"), ("TERM", "QUIT")])
+@pytest.mark.parametrize("first, second", [("TERM", "TERM"), ("TERM", "INT"), ("TERM", "QUIT"), ("INT", "TERM")])
 def test_a_second_signal_ends_at_once(start_pooler, first, second):
 	pooler = start_pooler(drain_delay=NEVER, drain_timeout=NEVER)
 	with pooler.login() as w:
@@ -90,11 +90,18 @@ def test_a_second_signal_ends_at_once(start_pooler, first, second):
 		assert "fast exit" in pooler.log()
 
 
-def test_sigint_knows_no_delay(start_pooler):
+def test_sigint_is_delayed_likewise(start_pooler):
 	pooler = start_pooler(drain_delay=NEVER)
-	with pooler.login():
+	with pooler.login() as busy:
+		busy.ask(query("BEGIN"))
 		begins_to_leave(pooler, signal.SIGINT)
+		pooler.wait_log("serving on for")
+		assert pooler.serves()
+		pooler.console("SET drain_delay = 0")
+		until(lambda: not pooler._accepts_or_died(), what="nobody new is let in")
+		assert types(busy.ask(query("COMMIT"))) == "CZ"
 		has_ended(pooler)
+	assert "server connections dropped, exiting" in pooler.log()
 
 
 def test_shutdown_wait_for_clients_is_delayed_likewise(start_pooler):

@@ -239,6 +239,7 @@ static inline void bench_begin(struct bench *b, const char *text, const char *us
 	                      .config = bench_conf,
 	                      .is_paused = bench_is_paused,
 	                      .is_shutting_down = bench_is_shutting_down,
+	                      .is_draining = bench_is_shutting_down,
 	                      .peer_counts = bench_peer_counts,
 	                      .reload = bench_reload,
 	                      .set = bench_set,

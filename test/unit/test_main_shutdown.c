@@ -144,13 +144,23 @@ static void without_a_timeout_nobody_is_told_to_leave(void **state)
 	assert_false(w->s->shutdown.leaving || w->s->shutdown.visiting);
 }
 
-static void other_ways_to_end_know_no_delay(void **state)
+static void the_end_that_waits_for_servers_is_delayed_likewise(void **state)
 {
 	struct world *w = (struct world *)*state;
 
 	w->config->settings.drain_delay_us = 1000 * US_PER_S;
 	shutdown_begin(w->s, SHUTDOWN_WAIT_FOR_SERVERS);
+	check_stage(w->s, STAGE_DELAYING, true, false);
+	w->s->shutdown.since_us -= 1000 * US_PER_S;
+	turn_once(w->s);
 	check_stage(w->s, STAGE_WAITING_FOR_SERVERS, true, true);
+}
+
+static void an_end_at_once_knows_no_delay(void **state)
+{
+	struct world *w = (struct world *)*state;
+
+	w->config->settings.drain_delay_us = 1000 * US_PER_S;
 	shutdown_begin(w->s, SHUTDOWN_NOW);
 	check_stage(w->s, STAGE_ENDING, true, true);
 }
@@ -166,7 +176,8 @@ int main(void)
 	    STEP(who_asks_again_does_not_wait_for_the_end_of_the_delay),
 	    STEP(the_timeout_is_counted_from_the_end_of_listening),
 	    STEP(without_a_timeout_nobody_is_told_to_leave),
-	    STEP(other_ways_to_end_know_no_delay),
+	    STEP(the_end_that_waits_for_servers_is_delayed_likewise),
+	    STEP(an_end_at_once_knows_no_delay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
