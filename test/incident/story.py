@@ -1,0 +1,74 @@
+"""What happens on the stage, and the figures of it."""
+
+import statistics
+import time
+
+from scene import DIRECT, OPEN, PAGE, SHOP, SHUT, WEB, get
+from waiting import until
+
+USERS = 50
+BLOCK = 10 # seconds on each of two ways, turn by turn
+
+
+class Outage:
+	"""
+	pg_hba.conf does not let the pooler in; its users go on asking. After a while somebody adds the line that they were told, and
+	does nothing else.
+
+	requests   all, see Crowd       failed, served   those of them
+	address    the pooler's container's, as PostgreSQL sees it
+	line       that was printed and added      reloaded   when PostgreSQL had read it (time.monotonic())
+	log, readyz, backends   what the pooler said in its log, and over HTTP, shortly before; log_after  at the end
+	"""
+
+	def __init__(self, scene, before=150, after=15):
+		"""`before` requests with errors; `after` seconds from the remedy"""
+		scene.cluster.set_hba(SHUT)
+		scene.up("pgweir", "shop")
+		self.address = scene.address()
+		scene.shop_answers()
+		crowd = scene.crowd(USERS, 3600)
+		try:
+			until(lambda: len(crowd.so_far()) >= before, 120, "users have had their answers")
+			self.log = scene.log()
+			self.readyz = get(f"{WEB}/readyz")
+			self.backends = get(f"{WEB}/api/backends", PAGE)
+			self.line = scene.remedy(crowd.so_far()[-1]["error"])
+			scene.allow(self.line)
+			self.reloaded = time.monotonic()
+			until(lambda: time.monotonic() > self.reloaded + after, after + 10)
+		finally:
+			self.requests = crowd.end()
+		self.log_after = scene.log()
+		self.failed = [r for r in self.requests if r["error"]]
+		self.served = [r for r in self.requests if not r["error"]]
+
+	def longest_failure_ms(self):
+		return max(r["ms"] for r in self.failed)
+
+	def back_after(self):
+		"""Seconds from the remedy to the beginning of the last request that failed: whoever came later was served."""
+		return max(0, max(r["at"] for r in self.failed) - self.reloaded)
+
+
+class Comparison:
+	"""Users who go through the pooler and straight to PostgreSQL, turn by turn: as long each way."""
+
+	def __init__(self, scene, users, seconds=60, **variables):
+		scene.cluster.set_hba(OPEN)
+		scene.up("pgweir", "shop", "direct", **variables)
+		for url in (SHOP, DIRECT):
+			scene.shop_answers(url)
+			until(lambda: get(f"{url}/customers/1").status == 200, 30, "the application has its database")
+		self.users = users
+		requests = scene.crowd(users, 2 * seconds, block=BLOCK, targets=(("pgweir", SHOP), ("direct", DIRECT))).wait()
+		self.failed = [r for r in requests if r["error"]]
+		self.ms = {way: sorted(r["ms"] for r in requests if r["target"] == way) for way in ("pgweir", "direct")}
+		# the pooler's connections stay; those without one are opened and closed for each request
+		self.connections = scene.cluster.backends("client_addr = %s", scene.address())
+
+	def median(self, way):
+		return statistics.median(self.ms[way])
+
+	def p95(self, way):
+		return self.ms[way][len(self.ms[way]) * 95 // 100]

@@ -1,0 +1,69 @@
+"""
+The incident, end to end: Django under gunicorn and pgweir in containers, PostgreSQL on the machine that they run on, whose
+pg_hba.conf does not allow the pooler's container. Fifty users.
+
+Each bound of time here is a class, for machines that are busy; the figures themselves are shown at the end of the run.
+"""
+
+import json
+
+import pytest
+
+from story import Comparison, Outage
+
+
+@pytest.fixture(scope="module")
+def outage(scene):
+	return Outage(scene)
+
+
+def test_every_request_has_its_error_and_none_waits(outage, figure):
+	before = [r for r in outage.requests if r["at"] + r["ms"] / 1000 < outage.reloaded]
+	assert len(before) >= 150 and all(r["error"] for r in before)
+	figure(f"{len(outage.failed)} requests failed, the slowest after {outage.longest_failure_ms():.0f} ms (wanted: 1000)")
+	assert outage.longest_failure_ms() < 5000
+
+
+def test_error_has_the_servers_words_and_the_line_to_paste(outage):
+	assert outage.line.split() == ["host", "app", "app", outage.address + "/32", "scram-sha-256"]
+	for request in outage.failed:
+		assert f'no pg_hba.conf entry for host "{outage.address}", user "app", database "app"' in request["error"]
+		assert outage.line in request["error"]
+		assert "SHOW hba_file" in request["error"] and "pg_reload_conf" in request["error"]
+
+
+def test_containers_log_has_the_remedy_once(outage):
+	said = [line for line in outage.log.split("\n") if "no pg_hba.conf entry" in line and " WARNING " in line]
+	assert len(said) == 1
+	assert outage.log.count(outage.line) == 1
+	# hundreds were told, and the log stays readable: the beginning, a line a minute, the end
+	assert len([line for line in outage.log_after.split("\n") if "no pg_hba.conf entry" in line]) <= 5
+	assert outage.log_after.count("server login works again: db=app user=app") == 1
+
+
+def test_readiness_is_red_and_says_the_remedy(outage):
+	assert outage.readyz.status == 503
+	assert "no pg_hba.conf entry" in outage.readyz.body and outage.line in outage.readyz.body
+
+
+def test_page_has_the_remedy(outage):
+	assert outage.backends.status == 200
+	json.loads(outage.backends.body)
+	assert "no pg_hba.conf entry" in outage.backends.body and outage.line in outage.backends.body
+
+
+def test_printed_line_is_all_that_it_takes(outage, figure):
+	figure(f"from the reload of pg_hba.conf to the last request that fails: {outage.back_after():.1f} s (wanted: 3)")
+	assert outage.back_after() < 15
+	assert len(outage.served) > 100
+
+
+@pytest.mark.parametrize("users", [50, 100])
+def test_crowd_is_served_as_well_as_without_pooler(scene, outage, figure, users):
+	compared = Comparison(scene, users)
+	assert not compared.failed
+	for way in ("pgweir", "direct"):
+		figure(f"{users} users, {way}: {len(compared.ms[way])} requests, median {compared.median(way):.1f} ms, 95 % {compared.p95(way):.1f} ms")
+		assert len(compared.ms[way]) > 60 * users / 10
+	assert compared.median("pgweir") < 2 * compared.median("direct") + 50
+	assert 0 < compared.connections <= 20
