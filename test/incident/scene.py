@@ -21,7 +21,7 @@ SHOP = "http://127.0.0.1:8000"
 DIRECT = "http://127.0.0.1:8001"
 WEB = "http://127.0.0.1:9127"
 URL = "postgres://app:app@127.0.0.1:6432/app"
-PAGE = ("admin", "for a test")
+PAGE = ("app", "app")
 
 # as initdb writes it: the machine itself, and nobody else
 SHUT = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
@@ -91,7 +91,7 @@ class Scene:
 		self.folder = folder
 		self.files = [f"{TOP}/etc/compose/incident/compose.yaml", f"{HERE}/direct.yaml", *more_files]
 		self.cluster = Cluster(folder, addresses="*", hba=SHUT, programs=programs)
-		self.variables = {"HOST_PORT": str(self.cluster.port), "PAGE_PASSWORD": PAGE[1], "COMPOSE_PROJECT_NAME": "incident"}
+		self.variables = {"HOST_PORT": str(self.cluster.port), "COMPOSE_PROJECT_NAME": "incident"}
 
 	def __enter__(self):
 		self.cluster.create()
