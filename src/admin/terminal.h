@@ -36,7 +36,7 @@ struct console {
 	struct stats stats;
 	uint64_t started_us;       /* the same, wall clock */
 	uint64_t n_served_at_once; /* clients that got a server without waiting, as /metrics last said it */
-	uint64_t began_us;         /* when it started, loop time */
+	uint64_t began_us;         /* when it was started, loop time */
 	struct history *history;   /* NULL: nobody may look at it */
 	struct view *sampling;     /* a sample is being taken */
 	struct timer *sample_timer;

@@ -104,6 +104,18 @@ static void count_class(struct error_ring *r, const char *class, const struct er
 	r->class[i].n_clients += note->count;
 }
 
+/* Lines to paste must stay apart. */
+static void copy_lines(char *out, size_t size, const char *text)
+{
+	size_t from = 0;
+
+	printable_copy(out, size, text);
+	if (text == NULL || strlen(text) != strlen(out))
+		return; /* something was replaced or cut: then it is one line */
+	for (const char *end; (end = strchr(text + from, '\n')) != NULL; from = (size_t)(end - text) + 1)
+		out[end - text] = '\n';
+}
+
 void error_ring_add(struct error_ring *r, const struct error_note *note)
 {
 	struct error_row key, *row;

@@ -75,7 +75,7 @@ static void a_sample_is_what_came_since_the_one_before(void **state)
 	assert_int_equal(history_sample(history, 0)->errors, 5);
 	/* age, transactions, queries, received, sent, assignments, logins, errors, mean times, counts */
 	assert_string_equal(told(13 * US_PER_S + 500000),
-	                    "[1.5,15.00,30.00,0.00,3000.00,0.00,0.00,1.00,60,30,0,5,0,1,0,2,0,0]]}");
+	                    "[1.5,15.00,30.00,0.00,3000.00,0.00,0.00,1.00,0,30,0,5,0,1,0,2,0,0]]}");
 }
 
 static void what_is_told_names_its_columns(void **state)

@@ -177,7 +177,11 @@ static bool survives(size_t nth)
 		run_turns(b.loop, 20);
 	failed = mem_until_failure == 0;
 	mem_until_failure = 0;
-	assert_int_equal(story.done && !story.failed, !failed);
+	/* a sentence may be missing, but what is told is whole */
+	if (story.done && !story.failed)
+		assert_string_equal(str_text(&story.text) + story.text.len - 2, "}}");
+	else
+		assert_true(failed);
 	bench_waiting_client_leaves(&waiting);
 	registry_leave(b.office->registry, &entry, loop_now_us(b.loop));
 	return failed;
