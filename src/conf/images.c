@@ -284,7 +284,7 @@ static bool listed_entries(struct work *w, struct variable *from)
 		while (*end != '\0' && *end != '\n' && !(*end == ',' && begins_entry(end + 1)))
 			end++;
 		len = (size_t)(end - at);
-		if (len > 0 && at[len - 1] == '\r')
+		while (len > 0 && strchr(" \t\r,", at[len - 1]) != NULL)
 			len--;
 		if (len > 0 && !raw_entry_copy(w, from, at, len))
 			return false;
@@ -862,8 +862,29 @@ static struct variable *setter_of(struct work *w, enum setting_id id)
 	return first;
 }
 
+/* One without the other would leave open what was meant to be closed. */
+static void check_http_login(struct work *w)
+{
+	const struct variable *set[2] = {NULL, NULL};
+
+	for (unsigned i = 0; i < w->v->n; i++) {
+		const struct variable *variable = &w->v->all[i];
+
+		if (variable->use == USE_SETTING && variable->setting == SETTING_http_auth_user)
+			set[0] = variable;
+		else if (variable->use == USE_SETTING && variable->setting == SETTING_http_auth_password)
+			set[1] = variable;
+	}
+	if ((set[0] == NULL) == (set[1] == NULL))
+		return;
+	variables_fail(w->v, "environment variable %s is set, but %s is not", set[set[0] == NULL]->said,
+	               set[0] == NULL ? "HTTP_AUTH_USER" : "HTTP_AUTH_PASSWORD");
+	variables_hint(w->v, "Set both, or neither.");
+}
+
 static bool add_settings(struct work *w)
 {
+	check_http_login(w);
 	if (!add_line(&w->out->ini, "", "") || !add_line(&w->out->ini, "[pgbouncer]", ""))
 		return false;
 	for (int i = 0; i < N_SETTINGS; i++) {

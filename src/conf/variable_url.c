@@ -153,8 +153,7 @@ static bool fail_scheme(struct conf_error *why)
 static bool rewrite(struct variable_url *u, const char *url, struct str *out, struct conf_error *why)
 {
 	size_t scheme = scheme_len(url);
-	const char *start = url + scheme, *path = start + strcspn(start, "/?"), *at = NULL,
-	           *question = strchr(start, '?');
+	const char *start = url + scheme, *path = start + strcspn(start, "/"), *at = NULL, *question;
 
 	if (scheme == 0 || !is_known_scheme(url, scheme))
 		return fail_scheme(why);
@@ -166,6 +165,7 @@ static bool rewrite(struct variable_url *u, const char *url, struct str *out, st
 		add_credentials(out, start, at);
 	else
 		at = start;
+	question = strchr(at, '?');
 	str_add(out, at, question == NULL ? strlen(at) : (size_t)(question - at));
 	if (question != NULL && !add_parameters(u, out, question + 1))
 		return conf_fail_memory(why, NULL, 0);
@@ -239,6 +239,8 @@ bool variable_url_parse(struct variable_url *u, const char *url, struct conf_err
 	memset(u, 0, sizeof(*u));
 	str_init(&text, MAX_URL);
 	good = rewrite(u, url, &text, why) && conf_url_parts(str_text(&text), take_part, u, why);
+	if (!good && why->hint[0] == '\0')
+		conf_hint(why, "In a user name or a password, write %%2F for / and %%25 for %%.");
 	if (text.data != NULL)
 		mem_wipe(text.data, text.capacity);
 	str_fini(&text);
