@@ -223,6 +223,15 @@ static void refuse_later(struct gate *g, struct http_request *r)
 	set_timer(g);
 }
 
+#define OPEN_TEXT_OPEN(path) " " path
+#define OPEN_TEXT_PROTECTED(path)
+static const char no_login[] = "this is shown on loopback only, or to whoever knows the password\n"
+                               "Set http_auth_user and http_auth_password in the configuration file, and RELOAD.\n"
+                               "Open to everybody are"
+#define ROUTE(path, access, handler, doc) OPEN_TEXT_##access(path)
+#include "admin/routes.def"
+                               "\n";
+
 /* ---- life ---- */
 
 bool gate_admits(struct gate *g, struct http_request *r)
@@ -239,9 +248,7 @@ bool gate_admits(struct gate *g, struct http_request *r)
 	case GATE_OPEN:
 		return true;
 	case GATE_NO_LOGIN:
-		http_answer_text(r, 403,
-		                 "this is shown on loopback only, or to whoever knows the password\n"
-		                 "Set http_auth_user and http_auth_password in the configuration file, and RELOAD.\n");
+		http_answer_text(r, 403, no_login);
 		break;
 	case GATE_OTHER_HOST:
 		http_answer_text(

@@ -152,14 +152,22 @@ static const struct route *find_route(const char *path)
 	return NULL;
 }
 
+static const char nothing_there[] = "there is nothing at this path, but at"
+#define ROUTE(path, access, handler, doc) " " path
+#include "admin/routes.def"
+                                    "\n";
+
+/* What is not open is protected, also that it is not there. */
 static void request_came(void *owner, struct http_request *r)
 {
 	struct web *w = (struct web *)owner;
 	const struct route *route = find_route(http_path(r));
 
+	if ((route == NULL || route->access != ROUTE_OPEN) && !gate_admits(&w->gate, r))
+		return;
 	if (route == NULL)
-		http_answer_text(r, 404, "there is nothing at this path\n");
-	else if (route->access == ROUTE_OPEN || gate_admits(&w->gate, r))
+		http_answer_text(r, 404, nothing_there);
+	else
 		route->handler(w, r);
 }
 

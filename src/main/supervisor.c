@@ -475,7 +475,8 @@ bool supervisor_listen(struct supervisor *s)
 {
 	listen_prepare(s);
 	registry_make_standing(s->office->registry, s->config, &s->out);
-	return listen_start(s) && listen_web_start(s);
+	/* HTTP first: whoever has met us at the clients' port can ask there, too */
+	return listen_web_start(s) && listen_start(s);
 }
 
 /* ---- serving ---- */
