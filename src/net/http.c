@@ -23,7 +23,7 @@
 #include "base/mem.h"
 #include "net/loop_private.h"
 
-#define BACKLOG 128
+#define BACKLOG 511
 #define ROOM 32u         /* slots that are made free again each turn, for as many new connections in the next */
 #define MAX_BODY 4096    /* of what is refused anyway */
 #define MAX_INPUT 32768u /* bytes read ahead; more than a request may have */
