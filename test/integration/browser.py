@@ -1,6 +1,7 @@
 """A real browser without a window: Debian's Chromium, told what to do through two pipes by its own debugging protocol."""
 
 import base64
+import fcntl
 import json
 import os
 import select
@@ -18,17 +19,27 @@ OPTIONS = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "
 KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32, "ArrowLeft": 37, "ArrowRight": 39}
 
 
+def high_pipe():
+	"""A pipe whose ends are none of those that a child shall get."""
+	low = os.pipe()
+	high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in low]
+	for fd in low:
+		os.close(fd)
+	return high
+
+
 class Browser:
 	"""One page. `answers` has the protocol's events; addresses that it asks for are in requests(), complaints in complaints()."""
 
 	def __init__(self, folder):
 		self.who = account("nobody", "daemon")
 		self.folder = make_directory(os.path.join(folder, "browser"), self.who)
-		to_read, self.to = os.pipe()
-		self.came, to_write = os.pipe()
+		to_read, self.to = high_pipe()
+		self.came, to_write = high_pipe()
 		self.log = open(os.path.join(self.folder, "log"), "w")
 		options = [*OPTIONS, f"--user-data-dir={self.folder}/profile"]
-		self.process = start(["sh", "-c", f'exec "$@" 3<&{to_read} 4>&{to_write}', "sh", PROGRAM, *options, "about:blank"],
+		# it reads from 3 and writes to 4
+		self.process = start(["bash", "-c", f'exec "$@" 3<&{to_read} 4>&{to_write}', "bash", PROGRAM, *options, "about:blank"],
 			self.who, self.folder, self.log, pass_fds=(to_read, to_write))
 		os.close(to_read)
 		os.close(to_write)

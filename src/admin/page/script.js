@@ -143,6 +143,8 @@ function micros(us) {
 }
 
 function duration(s) {
+	if (s < 0.9995)
+		return Math.round(s * 1000) + " ms";
 	if (s < 10)
 		return precise.format(s) + " s";
 	if (s < 120)
@@ -503,10 +505,11 @@ function fillPools(part, all) {
 // ---- who waits ----
 
 // Clients that wait for the same reason, for the same pool, behind the same holder, make one row; the longest decides its place.
+// Reasons say how long something has lasted, so their figures do not count.
 function groupWaits(rows) {
 	const groups = new Map();
 	for (const row of rows) {
-		const key = JSON.stringify([row.database, row.user, row.why, row.limited_by, row.holder_id]);
+		const key = JSON.stringify([row.database, row.user, row.why.replace(/[\d.]+ (ms|s|min|h)\b/g, "#"), row.limited_by, row.holder_id]);
 		if (!groups.has(key))
 			groups.set(key, {key, row, clients: []});
 		groups.get(key).clients.push(row);
@@ -548,9 +551,7 @@ const makeWait = rowMaker([
 	}],
 	["Clients", "n", plain(group => number(group.clients.length))],
 	["", "full", fillClients],
-	["", "full", (cell, {row}) => {
-		replace(cell, [row.why, row.limited_by], () => [row.why, row.limited_by ? element("span", "sub", "limited by ", element("code", "", row.limited_by)) : null]);
-	}],
+	["", "full", plain(({row}) => row.why)],
 	["Who has a server longest:", "", (cell, {row}) => {
 		replace(cell, [row.holder_id, row.holder_application, row.holder_state, row.holder_ms], () => row.holder_id === null ? [] : [
 			row.holder_application || `client ${row.holder_id}`,
