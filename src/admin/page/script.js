@@ -168,7 +168,9 @@ function moment(text, now) {
 function ago(text, now) {
 	const at = Date.parse((text || "").slice(0, 19).replace(" ", "T") + "Z");
 	const then = Date.parse((now || "").slice(0, 19).replace(" ", "T") + "Z");
-	return Number.isNaN(at) || Number.isNaN(then) ? "" : duration(Math.max(0, (then - at) / 1000)) + " ago";
+	if (Number.isNaN(at) || Number.isNaN(then))
+		return "";
+	return then - at < 1000 ? "just now" : duration((then - at) / 1000) + " ago";
 }
 
 // ---- remedies ----
@@ -642,7 +644,8 @@ const makeError = rowMaker([
 	}],
 	["Times", "n", plain(row => row.count ? number(row.count) : "")],
 	["", "full", (cell, row) => {
-		replace(cell, [row.text, row.hint], () => [element("span", "text", row.text || ""), row.hint ? remedy(row.hint) : null]);
+		replace(cell, [row.text, row.hint], () => [element("span", "text", row.text || ""),
+			row.hint ? element("details", "each", element("summary", "", "What to do"), remedy(row.hint)) : null]);
 	}],
 ]);
 
@@ -718,7 +721,7 @@ function fill(o, pools) {
 	const [className, text] = stateOf(o);
 	setClass(byId("state"), "pill " + className);
 	setText(byId("state"), text);
-	setText(byId("process"), `version ${o.process.pgweir}, like PgBouncer ${o.process.pgbouncer}; up ${duration(o.process.up_s)}; ${plural(o.process.workers, "worker", "workers")}`);
+	setText(byId("process"), `version ${o.process.pgweir}, like PgBouncer ${o.process.pgbouncer}; up ${duration(Math.max(1, o.process.up_s))}; ${plural(o.process.workers, "worker", "workers")}`);
 	document.title = `${text.slice(0, 1)} ${location.host} – pgweir`;
 	fillOutages(o.outages);
 	fillTiles(o, samples[samples.length - 1]);
