@@ -417,18 +417,28 @@ static bool raw_logins(struct work *w)
 	return true;
 }
 
+struct names {
+	struct conf_texts *texts;
+	bool failed; /* out of memory */
+};
+
 static bool take_name(void *context, const char *name, const char *secret, unsigned line, struct conf_error *why)
 {
-	(void)secret, (void)line;
-	return texts_add((struct conf_texts *)context, "%s", name) || conf_fail_memory(why, NULL, 0);
+	struct names *names = (struct names *)context;
+
+	(void)secret, (void)line, (void)why;
+	names->failed = !texts_add(names->texts, "%s", name);
+	return !names->failed;
 }
 
 /* Who is in the list that is there. What is wrong with it, the loader says. */
 static bool read_mounted_users(struct work *w)
 {
 	const char *content = w->frame->mounted_users;
+	struct names names = {&w->mounted_users, false};
 	struct conf_error why;
 	char *copy;
+	bool is_right;
 
 	if (content == NULL)
 		return true;
@@ -436,10 +446,10 @@ static bool read_mounted_users(struct work *w)
 	if (copy == NULL)
 		return false;
 	memset(&why, 0, sizeof(why));
-	(void)!userlist_parse(copy, strlen(content), "", take_name, &w->mounted_users, &why);
+	is_right = userlist_parse(copy, strlen(content), "", take_name, &names, &why);
 	mem_wipe(copy, strlen(content));
 	mem_free(copy);
-	return true;
+	return is_right || !names.failed;
 }
 
 /* ---- edoburu/pgbouncer ---- */
