@@ -271,6 +271,8 @@ enum options_result options_parse(struct options *o, int argc, char *const *argv
 		result = argument(&w, argv[w.at++]);
 	if (result != OPTIONS_RUN)
 		return result;
+	if (o->env && o->is_pg_isready)
+		return wrong(&w, "--env belongs to \"pgweir ready\"");
 	if (o->print && !o->env)
 		return wrong(&w, "--print belongs to --env");
 	if (o->env && w.n_sources > 0)
@@ -282,15 +284,21 @@ enum options_result options_parse(struct options *o, int argc, char *const *argv
 	return result;
 }
 
-static void help_options(enum command command, struct str *out)
+/* PostgreSQL's pg_isready has no configuration. */
+static bool is_for_help(const struct options *o, const struct option_row *row)
+{
+	return row->help != NULL && !(o->is_pg_isready && row->id == OPTION_ENV);
+}
+
+static void help_options(const struct options *o, struct str *out)
 {
 	str_add_str(out, "Options:\n");
-	for (const struct option_row *row = rows_of(command); row->name != NULL; row++) {
+	for (const struct option_row *row = rows_of(o->command); row->name != NULL; row++) {
 		const char *equals = row->argument == NULL ? "" : "=";
 		const char *name = row->argument == NULL ? "" : row->argument;
 		int pad = 14 - (int)(strlen(row->name) + strlen(equals) + strlen(name));
 
-		if (row->help == NULL)
+		if (!is_for_help(o, row))
 			continue;
 		str_printf(out, "  -%c, --%s%s%s%*s %s\n", row->letter, row->name, equals, name, pad < 0 ? 0 : pad, "",
 		           row->help);
@@ -307,7 +315,7 @@ static void help_check(const struct options *o, struct str *out)
 	           "  %s check [OPTION]... CONFIG_FILE | --env | URL\n"
 	           "\n",
 	           o->program);
-	help_options(o->command, out);
+	help_options(o, out);
 	str_add_str(out, "\n"
 	                 "First the file: its syntax, settings, files, secrets. Then each database is\n"
 	                 "logged in to as each user that the file knows, by the code that serves clients.\n"
@@ -326,8 +334,8 @@ static void help_ready(const struct options *o, struct str *out)
 	           "  %s%s [OPTION]...%s\n"
 	           "\n",
 	           o->is_pg_isready ? "pg_isready" : "pgweir", word_of(o), o->program, word_of(o),
-	           o->is_pg_isready ? "" : " [CONFIG_FILE | URL]");
-	help_options(o->command, out);
+	           o->is_pg_isready ? "" : " [CONFIG_FILE | --env | URL]");
+	help_options(o, out);
 	str_printf(out,
 	           "\n"
 	           "%s"
@@ -363,7 +371,7 @@ void options_help(const struct options *o, struct str *out)
 	           "With a URL it listens on 127.0.0.1:6432, and its user and password log in.\n"
 	           "\n",
 	           o->program, o->program, o->program, o->program, o->program);
-	help_options(o->command, out);
+	help_options(o, out);
 	str_add_str(out, "\n"
 	                 "Console:  psql -h 127.0.0.1 -p 6432 -U USER pgbouncer -c 'SHOW HELP'\n"
 	                 "Signals:  HUP reload, USR1 pause, USR2 resume, TERM exit when all clients\n"

@@ -1,7 +1,7 @@
 /*
  * Whether connections are accepted, as PostgreSQL's pg_isready says it: libpq asks, without logging in. Main thread.
  *
- *   where: the command line ──> the configuration file ──> PGHOST, PGPORT ──> our own defaults, or libpq's
+ *   where: the command line ──> the configuration ──> PGHOST, PGPORT ──> our own defaults, or libpq's
  */
 #include "main/ready.h"
 
@@ -57,13 +57,26 @@ static void where_it_listens(const struct settings *s, struct where *to)
 	snprintf(to->port, sizeof(to->port), "%d", s->listen_port);
 }
 
+/* Its remarks are for the process that serves. */
+static void say_error(enum log_level level, const char *text)
+{
+	if (level <= LEVEL_ERROR)
+		fprintf(stderr, "%s\n", text);
+}
+
 /* False after saying on stderr why it cannot be used. */
 static bool read_configuration(const struct options *o, struct where *to)
 {
 	struct log *log = log_new();
-	struct config *c = log == NULL ? NULL : start_load(o, log);
-	bool good = c != NULL;
+	struct config *c;
+	bool good;
 
+	if (log == NULL)
+		return false;
+	log_set_stderr(log, false);
+	log_set_sink(log, say_error);
+	c = start_load(o, log);
+	good = c != NULL;
 	if (good)
 		where_it_listens(&c->settings, to);
 	config_unref(c);
@@ -126,7 +139,7 @@ enum ready_status ready_run(const struct options *o)
 	struct parameters p;
 
 	memset(&p, 0, sizeof(p));
-	if (o->source != NULL && !read_configuration(o, &file))
+	if ((o->source != NULL || o->environment != NULL) && !read_configuration(o, &file))
 		return READY_NO_ATTEMPT;
 	choose(o, &file, &p);
 	switch (PQpingParams(p.name, p.value, 1)) {

@@ -76,6 +76,16 @@ def test_the_file_says_where(start_pooler):
 	assert said(ready(pooler.ini)) == (ACCEPTING, f"{pooler.folder}:{pooler.port} - accepting connections")
 
 
+def test_variables_say_where(start_pooler):
+	pooler = start_pooler()
+	variables = {"DATABASE_URL": "postgres://app:app@127.0.0.1:1/app", "LISTEN_PORT": str(pooler.port), "LISTEN_ADDR": "0.0.0.0", "MAX_CLIENT_CON": "7"}
+	done = ready("--env", **variables)
+	assert said(done) == (ACCEPTING, f"127.0.0.1:{pooler.port} - accepting connections")
+	assert done.stderr == "" # nothing of the variable that means nothing: the process that serves has said it
+	done = ready("--env", **dict(variables, LISTEN_PORT="many"))
+	assert said(done) == (NOTHING_TRIED, "") and "LISTEN_PORT" in done.stderr
+
+
 def test_a_file_that_cannot_be_used_is_named(start_pooler):
 	pooler = start_pooler()
 	pooler.write("[pgbouncer]\nlisten_port = many\n")

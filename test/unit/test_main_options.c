@@ -118,6 +118,10 @@ static void ready_may_have_a_file_and_pg_isready_none(void **state)
 	assert_string_equal(out.o.host, "db");
 	assert_null(out.o.port);
 	assert_int_equal(PARSE("ready").result, OPTIONS_RUN);
+	assert_true(PARSE("ready", "--env").o.env);
+	out = parse_as("pg_isready", (const char *const[]){"--env", NULL});
+	assert_int_equal(out.result, OPTIONS_WRONG);
+	str_fini(&out.why);
 	out = PARSE("ready", "x.ini", "y.ini");
 	assert_int_equal(out.result, OPTIONS_WRONG);
 	assert_string_equal(str_text(&out.why), "pgweir: too many command-line arguments (the last is \"y.ini\")\n"
