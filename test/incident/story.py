@@ -1,9 +1,14 @@
 """What happens on the stage, and the figures of it."""
 
+import collections
+import re
 import statistics
 import time
+from contextlib import closing
 
-from scene import DIRECT, OPEN, PAGE, SHOP, SHUT, WEB, get
+import psycopg2
+
+from scene import DIRECT, OPEN, PAGE, SHOP, SHUT, URL, WEB, get
 from waiting import until
 
 USERS = 50
@@ -43,6 +48,10 @@ class Outage:
 		self.failed = [r for r in self.requests if r["error"]]
 		self.served = [r for r in self.requests if not r["error"]]
 
+	def before(self):
+		"""Requests that had their answer when the line was added."""
+		return [r for r in self.requests if r["at"] + r["ms"] / 1000 < self.reloaded]
+
 	def longest_failure_ms(self):
 		return max(r["ms"] for r in self.failed)
 
@@ -72,3 +81,28 @@ class Comparison:
 
 	def p95(self, way):
 		return self.ms[way][len(self.ms[way]) * 95 // 100]
+
+
+class Hour:
+	"""
+	How it happened: the pooler has one connection left from better days, somebody's transaction holds it, and pg_hba.conf does
+	not let it open another one. Users come for so many seconds, and each waits for an answer.
+	"""
+
+	def __init__(self, scene, seconds):
+		scene.cluster.set_hba(OPEN)
+		scene.up("pgweir", "shop")
+		scene.shop_answers()
+		until(lambda: get(f"{SHOP}/customers/1").status == 200, 30, "the application has its database")
+		with closing(psycopg2.connect(URL)) as holder, holder.cursor() as cursor:
+			cursor.execute("SELECT 1") # begins a transaction
+			scene.cluster.set_hba(SHUT)
+			self.requests = scene.crowd(USERS, seconds).wait()
+		self.failed = [r for r in self.requests if r["error"]]
+		self.served = [r for r in self.requests if not r["error"]]
+		self.waits = sorted(r["ms"] / 1000 for r in self.failed)
+
+	def words(self):
+		"""What most of those read who failed: its first line."""
+		first = collections.Counter(re.sub(r"^.*?FATAL: *", "", r["error"].split("\n")[0]) for r in self.failed)
+		return first.most_common(1)[0][0]
