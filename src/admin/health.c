@@ -126,12 +126,19 @@ struct look {
 	unsigned n_outages, n_more; /* those that are told, and pools with others */
 };
 
-/* It has servers, or had some at an address that is not known to be down. */
-static bool is_up(const struct opener_pool *op)
+/* It has servers, or had some, and nothing is known against having some again. */
+static bool is_up(struct pool *p)
 {
+	const struct opener_pool *op = p->opener;
+	struct shared *welcome;
+
 	if (op->n_permits > op->n_starting)
 		return true;
-	return op->behind != NULL && op->behind->success_us != 0 && !op->behind->down;
+	if (op->behind == NULL || op->behind->down)
+		return false;
+	welcome = pool_welcome(p);
+	shared_unref(welcome);
+	return welcome != NULL;
 }
 
 static bool is_same(const struct outage *a, const struct outage *b)
@@ -164,7 +171,7 @@ static void look_at_pool(struct look *l, struct pool *p)
 		return;
 	outage = pool_outage(p);
 	if (outage == NULL) {
-		l->n_up += is_up(op);
+		l->n_up += is_up(p);
 		return;
 	}
 	if (op->n_permits > op->n_starting) { /* no more servers, but those that there are work */
