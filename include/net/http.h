@@ -1,7 +1,7 @@
 /*
  * HTTP for a few watchers: probes, a scraper, a browser. Requests without a body are taken and answered, one at a time
  * on each connection; everything else is refused. What strangers can make it hold is bounded: connections (the oldest
- * that asks for nothing makes room), bytes of a request, and time. The thread of its loop.
+ * that asks for nothing makes room), bytes of a request, and time. The thread of its loop; SIGPIPE is ignored.
  *
  *   WAITING ──(first byte)──> READING ──(request complete: handler)──> ANSWERING ──(http_answer)──> WRITING
  *      └<──────────────────────────────────────(all is written)─────────────────────────────────────┘
@@ -55,6 +55,8 @@ const char *http_path(const struct http_request *r);
 /* The first parameter of this name in the query, decoded and NUL-terminated. False: there is none, or it does not fit,
    or it is not written as it must be. */
 bool http_parameter(const struct http_request *r, const char *name, char *value, size_t size);
+/* There is one, whatever it is like. */
+bool http_has_parameter(const struct http_request *r, const char *name);
 /* The first header of this name; NULL: none. */
 const char *http_header(const struct http_request *r, const char *name);
 /* Whom the request is meant for, the port included: from the target, else from the header Host. NULL: it does not say,

@@ -364,6 +364,10 @@ void route_readyz(struct web *w, struct http_request *r)
 	enum health_state state;
 	struct str reasons;
 
+	if (database == NULL && http_has_parameter(r, "database")) {
+		http_answer_text(r, 400, "the name of the database is too long or not encoded as it must be\n");
+		return;
+	}
 	str_init(&reasons, MAX_BODY_BYTES - 1024);
 	state = health_look(web_control(w), database, json ? HEALTH_JSON : HEALTH_TEXT, &reasons);
 	if (state == HEALTH_NO_SUCH_DATABASE)

@@ -230,19 +230,25 @@ static void adopt(struct connection *c)
 	bufferevent_decref(buffer);
 }
 
+/* For as many as may come in one turn. Those that have just come are not sent away: first they may ask. */
+static void make_room(struct http *h)
+{
+	while (h->n_open > HTTP_MAX_CONNECTIONS - ROOM && close_oldest(h))
+		;
+}
+
 static void adopt_fresh(struct loop_task *task)
 {
 	struct http *h = container_of(task, struct http, fresh_task);
 	struct list *node, *after;
 
+	make_room(h);
 	list_each_safe (node, after, &h->open) {
 		struct connection *c = container_of(node, struct connection, node);
 
 		if (c->state == CONNECTION_FRESH)
 			adopt(c);
 	}
-	while (h->n_open > HTTP_MAX_CONNECTIONS - ROOM && close_oldest(h))
-		;
 }
 
 static bool is_late(const struct connection *c, uint64_t now_us)
@@ -263,6 +269,8 @@ static void look(void *owner)
 		if (is_late(c, now_us))
 			connection_close(c);
 	}
+	if (h->n_open == HTTP_MAX_CONNECTIONS)
+		make_room(h);
 	/* cannot_accept has switched it off */
 	if (h->n_open < HTTP_MAX_CONNECTIONS)
 		listen_again(h, true);
@@ -401,47 +409,71 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* False: a broken escape, a NUL, or no room. */
+/* The next byte, and how much of the text it takes. Negative: a broken escape. */
+static int decode_byte(const char *text, size_t len, size_t *taken)
+{
+	int high, low;
+
+	*taken = 1;
+	if (text[0] == '+')
+		return ' ';
+	if (text[0] != '%')
+		return (unsigned char)text[0];
+	high = len > 2 ? hex_digit(text[1]) : -1;
+	low = len > 2 ? hex_digit(text[2]) : -1;
+	*taken = 3;
+	return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
 static bool decode(const char *text, size_t len, char *out, size_t size)
 {
-	size_t n = 0;
+	size_t n = 0, taken;
 
-	for (size_t i = 0; i < len; i++) {
-		int c = (unsigned char)text[i];
-
-		if (c == '+') {
-			c = ' ';
-		} else if (c == '%') {
-			int high = len - i > 2 ? hex_digit(text[i + 1]) : -1;
-			int low = high < 0 ? -1 : hex_digit(text[i + 2]);
-
-			if (low < 0)
-				return false;
-			c = high * 16 + low;
-			i += 2;
-		}
-		if (c == 0 || n + 1 >= size)
+	for (size_t i = 0; i < len; i += taken) {
+		if (decode_byte(text + i, len - i, &taken) <= 0)
 			return false;
-		out[n++] = (char)c;
+		n++;
 	}
+	if (n >= size)
+		return false;
+	n = 0;
+	for (size_t i = 0; i < len; i += taken)
+		out[n++] = (char)decode_byte(text + i, len - i, &taken);
 	out[n] = '\0';
 	return true;
 }
 
-bool http_parameter(const struct http_request *r, const char *name, char *value, size_t size)
+/* Where the first parameter of this name begins, behind its "="; NULL: there is none. */
+static const char *find_parameter(const struct http_request *r, const char *name, size_t *len)
 {
 	const struct evhttp_uri *uri = r->evreq == NULL ? NULL : evhttp_request_get_evhttp_uri(r->evreq);
 	const char *at = uri == NULL ? NULL : evhttp_uri_get_query(uri);
 	size_t name_len = strlen(name);
 
 	while (at != NULL && *at != '\0') {
-		size_t len = strcspn(at, "&");
-
-		if (len > name_len && at[name_len] == '=' && memcmp(at, name, name_len) == 0)
-			return decode(at + name_len + 1, len - name_len - 1, value, size);
-		at += len + (at[len] == '&' ? 1 : 0);
+		*len = strcspn(at, "&");
+		if (*len > name_len && at[name_len] == '=' && memcmp(at, name, name_len) == 0) {
+			*len -= name_len + 1;
+			return at + name_len + 1;
+		}
+		at += *len + (at[*len] == '&' ? 1 : 0);
 	}
-	return false;
+	return NULL;
+}
+
+bool http_has_parameter(const struct http_request *r, const char *name)
+{
+	size_t len;
+
+	return find_parameter(r, name, &len) != NULL;
+}
+
+bool http_parameter(const struct http_request *r, const char *name, char *value, size_t size)
+{
+	size_t len;
+	const char *at = find_parameter(r, name, &len);
+
+	return at != NULL && decode(at, len, value, size);
 }
 
 const char *http_header(const struct http_request *r, const char *name)

@@ -51,6 +51,13 @@ bool http_parameter(const struct http_request *r, const char *name, char *value,
 	return false;
 }
 
+bool http_has_parameter(const struct http_request *r, const char *name)
+{
+	(void)r;
+	(void)name;
+	return false;
+}
+
 const char *http_header(const struct http_request *r, const char *name)
 {
 	(void)r;
