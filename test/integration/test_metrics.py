@@ -41,6 +41,16 @@ def gate(cluster):
 	made.close()
 
 
+def outage_ends(pooler, database):
+	def logs_in():
+		try:
+			return pooler.login(database=database)
+		except ServerError:
+			return None
+
+	return until(logs_in, 20, "the outage ends")
+
+
 def built(name):
 	return subprocess.run([os.path.join(ROOT, "build-aux", name)], capture_output=True, text=True, timeout=300, check=True).stdout.strip()
 
@@ -158,6 +168,8 @@ def test_both_formats_tell_the_whole_table(watch, gate):
 	with Wire(pooler.port) as w:
 		w.begin("app", "gone")
 		assert "refused" in w.ended()[-1].text
+	gate.open()
+	clients.append(outage_ends(pooler, "gone")) # until then it is tried again and again
 	kind, text = fetch(pooler.web)
 	open_kind, open_text = fetch(pooler.web, "application/openmetrics-text;version=1.0.0;q=0.9,text/plain;q=0.1")
 	assert (kind, open_kind) == (TEXT, OPEN)
@@ -249,14 +261,7 @@ def test_an_outage_is_told_and_its_end(watch, gate):
 	assert value(found, "pgweir_backend_last_failure_timestamp_seconds", **labels) > 1.6e9
 	assert value(found, "pgweir_failures_total", **{"class": "connection_refused"}) >= 1
 	gate.open()
-
-	def logs_in():
-		try:
-			return pooler.login()
-		except ServerError:
-			return None
-
-	until(logs_in, 20, "the outage ends").close()
+	outage_ends(pooler, "app").close()
 	found = scrape(pooler.web)
 	assert value(found, "pgweir_backend_up", **labels) == 1
 	assert value(found, "pgweir_backend_last_login_timestamp_seconds", **labels) > 1.6e9
