@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 
+#include "admin/health.h"
 #include "admin/history.h"
 #include "admin/rows.h"
 #include "admin/rows_json.h"
@@ -24,6 +25,7 @@ struct part {
 	size_t most;
 };
 
+#define REASONS_MAX_BYTES (256 * 1024)
 #define FLAG_WEIGHT ((uint64_t)1 << 62)
 #define WAITING_WEIGHT ((uint64_t)1 << 31)
 
@@ -111,6 +113,20 @@ static const char *yes(bool b)
 	return b ? "true" : "false";
 }
 
+/* As /readyz says it. */
+static void write_readiness(const struct control *control, struct str *out)
+{
+	struct str reasons;
+	bool ready;
+
+	str_init(&reasons, REASONS_MAX_BYTES);
+	ready = health_look(control, NULL, HEALTH_JSON, &reasons) == HEALTH_READY;
+	str_printf(out, ",\"ready\":%s,\"reasons\":[", yes(ready));
+	str_add(out, str_text(&reasons), reasons.failed ? 0 : reasons.len);
+	str_add_char(out, ']');
+	str_fini(&reasons);
+}
+
 static void write_process(const struct view *v, uint64_t now_us, struct str *out)
 {
 	const struct control *control = v->console->control;
@@ -125,7 +141,7 @@ static void write_process(const struct view *v, uint64_t now_us, struct str *out
 	           PACKAGE_VERSION, PGBOUNCER_VERSION, (now_us - v->console->began_us) / US_PER_S,
 	           control->office->n_workers);
 	str_printf(out, ",\"paused\":%s,\"shutting_down\":%s", yes(control->is_paused(control->self)),
-	           yes(control->is_shutting_down(control->self)));
+	           yes(control->is_draining(control->self)));
 	str_printf(out, ",\"clients\":%" PRIu64 ",\"logging_in\":%" PRIu64 ",\"waiting\":%" PRIu64, v->n_clients,
 	           v->n_logins, v->n_waits);
 	str_printf(out, ",\"pools\":%" PRIu64 ",\"servers_active\":%" PRIu64 ",\"servers_idle\":%" PRIu64, sums.pools,
@@ -144,6 +160,7 @@ static void write_overview(struct view *v)
 	time_write(time, now_us + v->wall_offset_us);
 	str_printf(&out, "{\"topic\":\"overview\",\"at\":%llu,\"now\":", (now_us + v->wall_offset_us) / US_PER_MS);
 	json_text(&out, time);
+	write_readiness(v->console->control, &out);
 	write_process(v, now_us, &out);
 	for (const struct part *p = parts; p->name != NULL && !out.failed; p++)
 		write_part(v, p, &out);

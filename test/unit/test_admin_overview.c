@@ -95,6 +95,7 @@ static void all_parts_are_in_one_object(void **state)
 	b.paused = true;
 	(void)view_tell(&b, &overview_topic, &story);
 	has("{\"topic\":\"overview\",\"at\":");
+	has("\"ready\":false,\"reasons\":[{\"code\":\"paused\",\"text\":\"paused\",");
 	has("\"paused\":true,\"shutting_down\":false,\"clients\":5,\"logging_in\":0,\"waiting\":1,\"pools\":1,"
 	    "\"servers_active\":0,\"servers_idle\":0,\"servers_opening\":0,\"max_client_conn\":300}");
 	has("\"outages\":{\"total\":0,\"rows\":[]}");

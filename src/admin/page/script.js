@@ -124,6 +124,8 @@ function rate(n) {
 	return n >= 9995 ? precise.format(n / 1e3) + " k" : number(n);
 }
 
+const perSecond = n => rate(n) + "/s";
+
 function bytes(n) {
 	const units = ["B", "kB", "MB", "GB", "TB"];
 	let i = 0;
@@ -295,22 +297,22 @@ function fillTiles(o, last) {
 		{name: "Clients", value: number(p.clients), note: `of ${number(p.max_client_conn)}` + (p.logging_in ? `, ${number(p.logging_in)} logging in` : "")},
 		{name: "Waiting", value: number(p.waiting), note: p.waiting ? "longest " + duration(longest / 1000) : "nobody", alarm: p.waiting > 0},
 		{name: "Servers", value: number(servers), note: `${number(p.servers_active)} at work, ${number(p.servers_idle)} idle`},
-		{name: "Queries", value: of("queries", rate), note: of("query_us", us => "per second, " + micros(us), "per second")},
-		{name: "Transactions", value: of("transactions", rate), note: of("transaction_us", us => "per second, " + micros(us), "per second")},
+		{name: "Queries", value: of("queries", perSecond), note: of("query_us", us => micros(us) + " each", "")},
+		{name: "Transactions", value: of("transactions", perSecond), note: of("transaction_us", us => micros(us) + " each", "")},
 		{name: "Wait for a server", value: of("wait_us", micros), note: "on average"},
-		{name: "Errors", value: of("errors", rate), note: "per second", alarm: Boolean(last && last.errors > 0)},
+		{name: "Errors", value: of("errors", perSecond), note: "told to clients", alarm: Boolean(last && last.errors > 0)},
 	], row => row.name, makeTile);
 }
 
 // ---- plots ----
 
 const PLOTS = [
-	{title: "Work", unit: n => rate(n) + "/s", least: 1, lines: [["queries", "queries"], ["transactions", "transactions"]]},
+	{title: "Work", unit: perSecond, least: 1, lines: [["queries", "queries"], ["transactions", "transactions"]]},
 	{title: "Mean times", unit: micros, least: 100, lines: [["transaction_us", "transaction"], ["query_us", "query"], ["wait_us", "wait"]]},
 	{title: "Clients", unit: number, least: 4, whole: true, lines: [["clients", "connected"], ["servers_active", "at work"], ["waiting", "waiting"]]},
 	{title: "Servers", unit: number, least: 4, whole: true, lines: [["servers_active", "at work"], ["servers_idle", "idle"], ["servers_opening", "being opened"]]},
 	{title: "Traffic", unit: n => bytes(n) + "/s", least: 1000, lines: [["sent_bytes", "to clients"], ["received_bytes", "from clients"]]},
-	{title: "Logins and errors", unit: n => rate(n) + "/s", least: 1, lines: [["logins", "logins"], [null, ""], ["errors", "errors"]]},
+	{title: "Logins and errors", unit: perSecond, least: 1, lines: [["logins", "logins"], [null, ""], ["errors", "errors"]]},
 ];
 
 let samples = [];
@@ -708,9 +710,9 @@ function stateOf(o) {
 	if (o.process.shutting_down)
 		return ["warn", "▲ shutting down"];
 	if (wrong > 0)
-		return ["bad", `✕ ${plural(wrong, "outage", "outages")}`];
-	if (o.process.paused)
-		return ["warn", "▲ paused"];
+		return ["bad", `✕ ${o.ready ? "" : "not ready: "}${plural(wrong, "outage", "outages")}`];
+	if (o.process.paused || !o.ready)
+		return ["warn", "▲ " + (o.reasons.length ? o.reasons[0].text : "paused")];
 	return o.process.waiting > 0 ? ["warn", `▲ ${plural(o.process.waiting, "client waits", "clients wait")}`] : ["good", "● serving"];
 }
 
