@@ -174,6 +174,17 @@ def test_check_logs_in_and_is_content(environ):
 	assert "environment variable POSTGRESQL_PASSWORD" in done.stdout
 
 
+def test_whether_it_is_ready_is_asked_where_variables_say(environ):
+	p = environ(**EDOBURU)
+	assert p.run("ready", "--env").returncode == 2
+	p.start()
+	done = p.run("ready", "--env")
+	assert (done.returncode, done.stdout, done.stderr) == (0, f"127.0.0.1:{p.port} - accepting connections\n", "")
+	p.variables["DB_PORT"] = "none"
+	done = p.run("ready", "--env")
+	assert done.returncode == 3 and "environment variable DB_PORT" in done.stderr
+
+
 def test_without_any_variable_it_says_what_to_set(environ):
 	done = environ(port=None).run("--env")
 	assert done.returncode == 1

@@ -72,6 +72,27 @@ static void a_user_list_is_for_its_owner_only(void **state)
 	check("auth_file=/nowhere/users.txt\n", "warning files: auth_file \"/nowhere/users.txt\" cannot be found\n");
 }
 
+static void files_that_were_made_of_variables_are_not_looked_for(void **state)
+{
+	struct config *c =
+	    configured("[databases]\na = host=h password=p\n[pgbouncer]\nunix_socket_dir=\nlisten_port=61234\n"
+	               "auth_file=users.txt\n",
+	               "");
+	struct findings f;
+
+	(void)state;
+	findings_init(&f);
+	check_files(&f, c, "nobody");
+	assert_int_equal(f.n[SEVERITY_WARNING], 2);
+	findings_fini(&f);
+	c->is_file_made = c->is_user_list_made = true;
+	findings_init(&f);
+	check_files(&f, c, "nobody");
+	assert_story(&f, "");
+	findings_fini(&f);
+	config_unref(c);
+}
+
 static void what_will_be_written_needs_a_place(void **state)
 {
 	(void)state;
@@ -144,6 +165,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(a_user_list_is_for_its_owner_only, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(files_that_were_made_of_variables_are_not_looked_for, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(what_will_be_written_needs_a_place, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_socket_needs_a_directory, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(addresses_must_be_this_machines, set_up, tear_down),

@@ -68,6 +68,33 @@ static void what_no_line_has_by_itself_is_told_too(void **state)
 	}
 }
 
+static bool can_write(const char *directory)
+{
+	(void)directory;
+	return true;
+}
+
+static void every_wrong_variable_is_told(void **state)
+{
+	static const char *const variables[] = {"DB_HOST=h", "DB_PORT=x", "POOL_MODE=none", NULL};
+	struct fake_file files[] = {{NULL, NULL, 0}};
+	struct environment e = {(char *const *)(uintptr_t)variables, fake_read, files, can_write, false};
+	struct environment_made *m = environment_make(&e);
+	struct findings f;
+
+	(void)state;
+	assert_non_null(m);
+	findings_init(&f);
+	check_environment(&f, m);
+	assert_story(
+	    &f, "error syntax: environment variable DB_PORT: invalid port: x for database \"*\": must be from 1 to "
+	        "65535\n"
+	        "error syntax: environment variable POOL_MODE: invalid value \"none\" for parameter pool_mode: must be "
+	        "one of session, transaction, statement\n");
+	findings_fini(&f);
+	environment_free(m);
+}
+
 static void of_very_many_wrong_lines_most_are_only_counted(void **state)
 {
 	struct fake_file files[] = {{"a.ini", NULL, 0}, {NULL, NULL, 0}};
@@ -97,6 +124,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_wrong_line_is_told_once_in_order),
 	    cmocka_unit_test(what_no_line_has_by_itself_is_told_too),
+	    cmocka_unit_test(every_wrong_variable_is_told),
 	    cmocka_unit_test(of_very_many_wrong_lines_most_are_only_counted),
 	};
 

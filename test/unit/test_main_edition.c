@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "conf/environment.h"
 #include "main/action.h"
 #include "main/supervisor.h"
 #include "pool/opener.h"
@@ -233,6 +234,60 @@ static void a_reload_reaches_workers_pools_and_main(void **state)
 	expect_everywhere(w, 7);
 }
 
+static bool can_write(const char *directory)
+{
+	(void)directory;
+	return true;
+}
+
+static void a_reload_reads_the_environment_where_that_is_the_source(void **state)
+{
+	struct world *w = (struct world *)*state;
+	const char *variables[] = {"DB_HOST=127.0.0.1", "DEFAULT_POOL_SIZE_FILE=", NULL};
+	char file[128], password[sizeof(file) + 32];
+	struct environment e = {(char *const *)(uintptr_t)variables, conf_read_file, NULL, can_write, false};
+	struct conf_error why;
+	FILE *f;
+
+	snprintf(file, sizeof(file), "%s.size", w->path);
+	snprintf(password, sizeof(password), "DEFAULT_POOL_SIZE_FILE=%s", file);
+	variables[1] = password;
+	f = fopen(file, "w");
+	assert_non_null(f);
+	fputs("5\n", f);
+	fclose(f);
+	config_unref(w->s.config);
+	config_unref(worker.config);
+	w->s.config = config_from_environment(&e, NULL, &why);
+	assert_non_null(w->s.config);
+	worker.config = config_ref(w->s.config);
+	w->s.environment = &e;
+	f = fopen(file, "w");
+	assert_non_null(f);
+	fputs("7\n", f);
+	fclose(f);
+	edition_reload(&w->s, answered, w);
+	turn(w);
+	assert_true(w->ok);
+	expect_everywhere(w, 7);
+	/* what cannot be read reaches nobody */
+	unlink(file);
+	edition_reload(&w->s, answered, w);
+	turn(w);
+	assert_false(w->ok);
+	assert_non_null(strstr(w->detail, "environment variable DEFAULT_POOL_SIZE_FILE: could not read file"));
+	expect_everywhere(w, 7);
+	/* SET conffile names a file, as ever */
+	edition_set(&w->s, "conffile", w->path, answered, w);
+	turn(w);
+	assert_true(w->ok);
+	write_file(w, "default_pool_size = 9");
+	edition_reload(&w->s, answered, w);
+	turn(w);
+	assert_true(w->ok);
+	expect_everywhere(w, 9);
+}
+
 static void a_file_that_is_refused_reaches_nobody(void **state)
 {
 	struct world *w = (struct world *)*state;
@@ -333,6 +388,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(a_reload_reaches_workers_pools_and_main, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_reload_reads_the_environment_where_that_is_the_source, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_file_that_is_refused_reaches_nobody, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_log_file_that_cannot_be_opened_refuses_the_whole, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(without_memory_for_the_pools_the_workers_take_the_old_one_back, set_up,
