@@ -19,7 +19,7 @@ RUN build-aux/sources && autoreconf -i \
 FROM debian:bookworm-slim
 # psmisc and procps: killall and pkill, which preStop hooks call
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-		libevent-core-2.1-7 libssl3 libpq5 libc-ares2 libidn12 libpam0g libldap-2.5-0 libpcre2-8-0 ca-certificates psmisc procps \
+		libevent-core-2.1-7 libevent-extra-2.1-7 libssl3 libpq5 libc-ares2 libidn12 libpam0g libldap-2.5-0 libpcre2-8-0 ca-certificates psmisc procps \
 	&& rm -rf /var/lib/apt/lists/* /var/cache/apt /var/cache/debconf/*-old /var/cache/ldconfig/* /var/lib/dpkg/*-old \
 		/var/log/apt /var/log/*.log
 # One account with the number that Alpine gives to postgres, so that it can read what could be read before, under both names.

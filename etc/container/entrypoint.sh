@@ -13,6 +13,11 @@ if [ $# = 2 ] && [ "${1##*/}" = pgbouncer ] && [ "$2" = "$ini" ] && [ ! -e "$ini
 
 # The pooler refuses root
 if [ "$(id -u)" = 0 ] && [ "${1##*/}" = pgbouncer ]; then
-	set -- setpriv --reuid pgbouncer --regid pgbouncer --init-groups "$@"
+	become='setpriv --reuid pgbouncer --regid pgbouncer --init-groups'
+	if ! $become true 2> /dev/null; then
+		echo "pgbouncer: started as root, without the right to become another user: leave out --user (user: or runAsUser:), or give another one" >&2
+		exit 1
+	fi
+	set -- $become "$@"
 fi
 exec "$@"

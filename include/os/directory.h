@@ -17,6 +17,9 @@ void directory_names_free(char **names);
 /* Whether there is a directory of that name; "" is the working directory. */
 bool directory_exists(const char *directory) MUST_USE;
 
+/* Whether what is at that path is on a file system where nobody can write; false if there is nothing. */
+bool directory_is_read_only(const char *directory) MUST_USE;
+
 #define DIRECTORY_NAMES_MAX 10000u
 
 #endif

@@ -17,6 +17,7 @@
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/stream.h"
+#include "os/directory.h"
 #include "os/error.h"
 #include "os/process.h"
 #include "os/service.h"
@@ -256,6 +257,13 @@ static bool share_socket(struct supervisor *s, const char *path)
 	return false;
 }
 
+/* In a container whose files are read-only; nobody asked for that place, which is the default. */
+static bool can_do_without_unix(struct supervisor *s, const char *directory)
+{
+	return s->listening.tcp.n > 0 && strcmp(directory, setting_default(SETTING_unix_socket_dir)) == 0 &&
+	       directory_is_read_only(directory);
+}
+
 static bool listen_unix(struct supervisor *s)
 {
 	const char *directory = s->config->settings.unix_socket_dir;
@@ -273,6 +281,8 @@ static bool listen_unix(struct supervisor *s)
 	keep(&s->listening.local, listen_on(s, &a, 0700));
 	if (s->listening.local.n > 0)
 		return share_socket(s, path);
+	if (can_do_without_unix(s, directory))
+		return true;
 	log_write(s->log, LEVEL_FATAL, "failed to create unix socket");
 	return false;
 }

@@ -155,6 +155,10 @@ int main(int argc, char **argv)
 
 	/* for all threads, before there are any */
 	signal(SIGPIPE, SIG_IGN);
+	/* process 1 of a container inherits the orphans there: the kernel shall bury them, we have no children to wait
+	 * for */
+	if (getpid() == 1)
+		signal(SIGCHLD, SIG_IGN);
 	tzset();
 	str_init(&text, MAX_TEXT);
 	switch (options_parse(&options, argc, argv, &text)) {

@@ -92,6 +92,8 @@ static void what_cannot_be_read_is_an_error(void **state)
 	directory_names_free(NULL);
 	assert_true(directory_exists("/tmp") && directory_exists("/tmp/") && directory_exists(""));
 	assert_false(directory_exists("/tmp/there/is/none") || directory_exists("/dev/null"));
+	/* one that is read-only: test/docker */
+	assert_false(directory_is_read_only("/tmp") || directory_is_read_only("/tmp/there/is/none"));
 }
 
 int main(void)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "base/mem.h"
 
@@ -74,6 +75,13 @@ bool directory_exists(const char *directory)
 	struct stat st;
 
 	return stat(directory[0] == '\0' ? "." : directory, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool directory_is_read_only(const char *directory)
+{
+	struct statvfs fs;
+
+	return statvfs(directory, &fs) == 0 && (fs.f_flag & ST_RDONLY) != 0;
 }
 
 static int compare(const void *a, const void *b)
