@@ -1,5 +1,5 @@
 # The container image: docker build -t pgweir .
-# It takes the place of edoburu/pgbouncer, bitnami/pgbouncer and pgbouncer/pgbouncer: doc/manual/container.md
+# It takes the place of edoburu/pgbouncer, bitnami/pgbouncer and pgbouncer/pgbouncer: doc/manual/image.md
 
 FROM debian:bookworm-slim AS build
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
@@ -40,7 +40,7 @@ RUN echo "pgbouncer:x:70:" >> /etc/group && echo "postgres:x:70:" >> /etc/group 
 COPY etc/pgweir.ini /etc/pgbouncer/pgbouncer.ini.example
 COPY etc/userlist.txt /etc/pgbouncer/userlist.txt.example
 COPY LICENSE /usr/share/doc/pgweir/copyright
-COPY etc/container/entrypoint.sh /
+COPY etc/container/entrypoint.sh etc/container/healthcheck.sh /
 COPY --from=build /build/pgweir /usr/bin/pgbouncer
 
 LABEL org.opencontainers.image.title="pgweir" \
@@ -48,7 +48,8 @@ LABEL org.opencontainers.image.title="pgweir" \
 	org.opencontainers.image.licenses="PostgreSQL"
 USER 70:70
 EXPOSE 5432 6432 9127
+# Transactions may end, then all clients are told to go: SIGTERM would wait for clients, and docker stop kills after 10 seconds
 STOPSIGNAL SIGINT
-HEALTHCHECK --interval=5s --timeout=5s --start-period=10s --retries=2 CMD ["pgbouncer", "ready", "--env"]
+HEALTHCHECK --interval=5s --timeout=5s --start-period=10s --retries=2 CMD ["/healthcheck.sh"]
 ENTRYPOINT ["/entrypoint.sh"]
 CMD ["/usr/bin/pgbouncer", "--env"]
