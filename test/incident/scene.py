@@ -25,7 +25,7 @@ PAGE = ("app", "app")
 
 # as initdb writes it: the machine itself, and nobody else
 SHUT = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
-OPEN = SHUT + "host all all 172.16.0.0/12 scram-sha-256\n"
+OPEN = SHUT + "host all all 172.16.0.0/12 scram-sha-256\nhost all all 192.168.0.0/16 scram-sha-256\n"
 
 
 def run(command, **more):

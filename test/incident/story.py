@@ -23,7 +23,7 @@ class Outage:
 	requests   all, see Crowd       failed, served   those of them
 	address    the pooler's container's, as PostgreSQL sees it
 	line       that was printed and added      reloaded   when PostgreSQL had read it (time.monotonic())
-	log, readyz, backends   what the pooler said in its log, and over HTTP, shortly before; log_after  at the end
+	log, readyz, overview   what the pooler said in its log, and over HTTP, shortly before; log_after  at the end
 	"""
 
 	def __init__(self, scene, before=150, after=15):
@@ -37,7 +37,7 @@ class Outage:
 			until(lambda: len(crowd.so_far()) >= before, 120, "users have had their answers")
 			self.log = scene.log()
 			self.readyz = get(f"{WEB}/readyz")
-			self.backends = get(f"{WEB}/api/backends", PAGE)
+			self.overview = get(f"{WEB}/api/overview", PAGE) # the page is made of it
 			self.line = scene.remedy(crowd.so_far()[-1]["error"])
 			scene.allow(self.line)
 			self.reloaded = time.monotonic()
