@@ -143,6 +143,13 @@ static void put_topics(void)
 #include "admin/commands.def"
 }
 
+static void put_routes(void)
+{
+#define ROUTE(path, access, handler, doc) \
+	put_item(path, strcmp(#access, "PROTECTED") == 0 ? " (protected)" : "", doc ".");
+#include "admin/routes.def"
+}
+
 /* ---- settings ---- */
 
 static const char *const *words_of(const char *kind)
@@ -293,6 +300,7 @@ static const struct {
     {"@READY_OPTIONS@", put_ready_options},
     {"@COMMANDS@", put_commands},
     {"@TOPICS@", put_topics},
+    {"@ROUTES@", put_routes},
     {"@SETTINGS@", put_pgbouncers_settings},
     {"@OWN_SETTINGS@", put_own_settings},
     {"@DROPPED_SETTINGS@", put_dropped_settings},

@@ -69,8 +69,9 @@ bool http_came_by_loopback(const struct http_request *r);
 
 /* ---- the answer ---- */
 
-/* A header of the answer. Ours are given to all: Cache-Control, Referrer-Policy, X-Content-Type-Options,
-   X-Frame-Options, and a Content-Security-Policy that allows nothing; one that is set before wins. */
+/* A header of the answer. Ours are given to all: Cache-Control, Cross-Origin-Resource-Policy, Referrer-Policy,
+   X-Content-Type-Options, X-Frame-Options, and a Content-Security-Policy that allows nothing; one that is set before
+   wins. */
 void http_set_header(struct http_request *r, const char *name, const char *value);
 /* The answer; the request is the caller's no more. To HEAD the bytes are only counted. */
 void http_answer(struct http_request *r, int status, const char *type, const void *bytes, size_t len);

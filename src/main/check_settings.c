@@ -1,9 +1,12 @@
 /* Settings against each other. Pure; main thread. */
 #include <string.h>
+#include <strings.h>
 
 #include "auth/hba.h"
 #include "base/clock.h"
+#include "conf/http_listen.h"
 #include "main/check_offline.h"
+#include "os/socket.h"
 #include "worker/console_guest.h"
 
 static bool is_empty(const char *text)
@@ -37,6 +40,50 @@ static void look_at_listening(struct findings *f, const struct config *c)
 		                 "no database is configured: only the console can be reached");
 		finding_remedy(n, "Add lines like \"app = host=127.0.0.1 port=5432\" to [databases].");
 	}
+}
+
+static bool is_loopback(const char *host)
+{
+	struct address a;
+
+	return strcasecmp(host, "localhost") == 0 ||
+	       (host[0] != '/' && host[0] != '@' && address_from_text(&a, host, 0) && address_is_loopback(&a));
+}
+
+static void look_at_http_place(struct findings *f, const struct settings *s, const struct http_place *place)
+{
+	struct finding *n;
+
+	if (place->port == s->listen_port && !is_empty(s->listen_addr)) {
+		n = findings_add(
+		    f, SEVERITY_WARNING, "settings",
+		    "http_listen has the port of listen_port, %d: at the same address only one can have it",
+		    s->listen_port);
+		finding_remedy(n, "Give http_listen another port; 9127 is usual.");
+	}
+	if (!is_loopback(place->host) && is_empty(s->http_auth_user)) {
+		n = findings_add(f, SEVERITY_NOTE, "settings",
+		                 "at \"%s\", port %u, only probes and metrics are served: no login is configured",
+		                 place->host, place->port);
+		finding_remedy(n, "For the status page, set http_auth_user and http_auth_password.");
+	}
+}
+
+static void look_at_http(struct findings *f, const struct config *c)
+{
+	const struct settings *s = &c->settings;
+	const char *list = s->http_listen == NULL ? "" : s->http_listen;
+	struct http_place place;
+	struct finding *n;
+	bool found;
+
+	if (is_empty(list) && !is_empty(s->http_auth_user)) {
+		n = findings_add(f, SEVERITY_WARNING, "settings",
+		                 "http_auth_user is set, but nobody is asked for it: http_listen is empty");
+		finding_remedy(n, "Set http_listen = 127.0.0.1:9127, or take the login out.");
+	}
+	while (http_listen_next(&list, &place, &found) && found)
+		look_at_http_place(f, s, &place);
 }
 
 /* ---- times ---- */
@@ -233,6 +280,7 @@ void check_settings(struct findings *f, const struct config *c)
 	const struct conf_user *u;
 
 	look_at_listening(f, c);
+	look_at_http(f, c);
 	look_at_times(f, c);
 	for (unsigned i = 0; (d = config_database(c, i)) != NULL; i++)
 		look_at_sizes(f, c, d);

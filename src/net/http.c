@@ -524,6 +524,7 @@ static void set_usual_headers(struct http_request *r, const char *type, size_t l
 	http_set_header(r, "Content-Type", type);
 	add_default(r, "Cache-Control", "no-store");
 	add_default(r, "Content-Security-Policy", NO_CONTENT_POLICY);
+	add_default(r, "Cross-Origin-Resource-Policy", "same-origin");
 	add_default(r, "Referrer-Policy", "no-referrer");
 	add_default(r, "X-Content-Type-Options", "nosniff");
 	add_default(r, "X-Frame-Options", "DENY");

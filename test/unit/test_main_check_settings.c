@@ -40,6 +40,20 @@ static void it_must_listen_somewhere(void **state)
 	      "warning settings: no database is configured: only the console can be reached\n");
 }
 
+static void http_is_looked_at(void **state)
+{
+	(void)state;
+	check(GOOD "http_listen=127.0.0.1:9127, [::1]:9127, localhost:9127\n", "");
+	check(GOOD "http_listen=127.0.0.1:9127,*:9128\n",
+	      "note settings: at \"*\", port 9128, only probes and metrics are served: no login is configured\n");
+	check(GOOD "http_listen=*:9128\nhttp_auth_user=me\nhttp_auth_password=x\n", "");
+	check(GOOD "http_auth_user=me\nhttp_auth_password=x\n",
+	      "warning settings: http_auth_user is set, but nobody is asked for it: http_listen is empty\n");
+	check(GOOD "listen_addr=127.0.0.1\nhttp_listen=127.0.0.1:6432\n",
+	      "warning settings: http_listen has the port of listen_port, 6432: at the same address only one can have "
+	      "it\n");
+}
+
 static void times_must_leave_room_for_telling(void **state)
 {
 	(void)state;
@@ -100,6 +114,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_good_configuration_is_passed_in_silence),
 	    cmocka_unit_test(it_must_listen_somewhere),
+	    cmocka_unit_test(http_is_looked_at),
 	    cmocka_unit_test(times_must_leave_room_for_telling),
 	    cmocka_unit_test(sizes_must_fit_into_each_other),
 	    cmocka_unit_test(names_must_be_known),
