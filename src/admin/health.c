@@ -8,6 +8,7 @@
 #include "admin/routes.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "net/loop.h"
 #include "pool/opener.h"
 #include "pool/outage.h"
@@ -394,7 +395,32 @@ static void see(struct visit *v, struct worker *w)
 
 static void seen(struct visit *v)
 {
-	container_of(v, struct health, visit)->visiting = false;
+	struct health_visit *visit = container_of(v, struct health_visit, visit);
+
+	if (visit->health != NULL)
+		visit->health->under_way = NULL;
+	mem_free(visit);
+}
+
+/* Without memory the next request tries again. */
+static void send_visit(struct health *h, const struct control *c)
+{
+	struct health_visit *visit = mem_new(struct health_visit);
+
+	if (visit == NULL)
+		return;
+	h->under_way = visit;
+	visit->health = h;
+	visit->since_us = loop_now_us(c->loop);
+	visit->visit.run = see;
+	visit->visit.done = seen;
+	visit_start(c->office, &visit->visit);
+}
+
+void health_fini(struct health *h)
+{
+	if (h->under_way != NULL)
+		h->under_way->health = NULL;
 }
 
 /* Main works, or there would be no answer. Of the workers one answer tells what the visit of the one before has met. */
@@ -402,18 +428,11 @@ void route_livez(struct web *w, struct http_request *r)
 {
 	const struct control *c = web_control(w);
 	struct health *h = web_health(w);
-	uint64_t now_us = loop_now_us(c->loop);
 
-	if (h->visiting && now_us >= h->since_us + HEALTH_STUCK_US) {
+	if (h->under_way == NULL && web_console(w) != NULL) /* at the end workers are gone */
+		send_visit(h, c);
+	if (h->under_way != NULL && loop_now_us(c->loop) >= h->under_way->since_us + HEALTH_STUCK_US)
 		http_answer_text(r, 503, "a worker thread is stuck\n");
-		return;
-	}
-	if (!h->visiting && web_console(w) != NULL) { /* at the end workers are gone */
-		h->visiting = true;
-		h->since_us = now_us;
-		h->visit.run = see;
-		h->visit.done = seen;
-		visit_start(c->office, &h->visit);
-	}
-	http_answer_text(r, 200, "ok\n");
+	else
+		http_answer_text(r, 200, "ok\n");
 }

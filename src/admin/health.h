@@ -16,12 +16,20 @@
 
 struct web;
 
-/* A visit to all workers, one at a time. Embedded in struct web. Owned by main. */
-struct health {
+/* A visit to all workers. Owned by main; it frees itself when it has come round. */
+struct health_visit {
 	struct visit visit;
-	bool visiting;
-	uint64_t since_us; /* when it set out */
+	struct health *health; /* NULL: nobody wants to know any more */
+	uint64_t since_us;     /* when it set out */
 };
+
+/* Embedded in struct web. Owned by main. */
+struct health {
+	struct health_visit *under_way; /* NULL: the last one has come round */
+};
+
+/* What is under way will not come back to it. */
+void health_fini(struct health *h);
 
 struct health *web_health(struct web *w); /* web.c */
 

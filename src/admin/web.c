@@ -202,6 +202,7 @@ void web_free(struct web *w)
 	http_free(w->http);
 	web_end_views(w);
 	gate_fini(&w->gate);
+	health_fini(&w->health);
 	mem_free(w);
 }
 

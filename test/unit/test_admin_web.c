@@ -9,6 +9,7 @@
 #include <signal.h>
 
 #include "admin/gate.h"
+#include "admin/health.h"
 #include "admin/terminal.h"
 #include "admin/web.h"
 #include "http_client.h"
@@ -111,9 +112,13 @@ static void liveness_waits_for_nobody(void **state)
 	http_connect(&c, &at);
 	for (int i = 0; i < 3; i++)
 		assert_non_null(strstr(http_ask(b.loop, &c, GET("/livez"), 1), "HTTP/1.1 200 "));
-	http_leave(&c);
+	web_health(web)->under_way->since_us -= HEALTH_STUCK_US;
+	assert_non_null(strstr(http_ask(b.loop, &c, GET("/livez"), 1), "HTTP/1.1 503 "));
+	assert_non_null(strstr(str_text(&c.got), "stuck"));
 	bench_release_visits(&b);
 	run_turns(b.loop, 5);
+	assert_non_null(strstr(http_ask(b.loop, &c, GET("/livez"), 1), "HTTP/1.1 200 "));
+	http_leave(&c);
 	stop();
 }
 
