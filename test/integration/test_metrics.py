@@ -8,10 +8,11 @@ import urllib.request
 
 import pytest
 
+from certificates import Authority
 from gate import Gate
 from metrics import OPEN, TEXT, fetch, samples, scrape, types, value
 from pooler import ROOT
-from processes import Port, end, start
+from processes import Port, account, end, start
 from waiting import until
 from wire import ServerError, Wire, parse, query, startup_raw, sync
 
@@ -281,6 +282,31 @@ def test_threads_and_connections_are_told(watch):
 	assert value(found, "pgweir_connections", side="server", tls="") + value(found, "pgweir_connections", side="server", tls="TLSv1.3") == 4
 	for w in clients:
 		w.close()
+
+
+def test_what_clients_leave_behind_and_prepare_is_told(watch):
+	pooler = watch(state_guard="warn", max_prepared_statements=10)
+	with pooler.login() as w:
+		w.ask(query("SET work_mem = '5MB'"))
+		w.ask(parse("SELECT 1", "name"), sync())
+		found = scrape(pooler.web)
+	assert value(found, "pgweir_state_guard_set_total", database="app") == value(found, "pgweir_state_guard_warned_total", database="app") == 1
+	assert value(found, "pgweir_state_guard_temp_total", database="app") == 0
+	assert value(found, "pgweir_prepared_statements") == value(found, "pgbouncer_stats_totals_client_parses_total", database="app") == 1
+	assert value(found, "pgweir_prepared_statements_bytes") > len("SELECT 1")
+
+
+def test_connections_are_told_by_version_of_tls(watch, folder):
+	cert, key = Authority(folder, account("nobody", "daemon"), "metrics").sign("metrics", "localhost", "DNS:localhost,IP:127.0.0.1")
+	pooler = watch(client_tls_sslmode="allow", client_tls_cert_file=cert, client_tls_key_file=key)
+	clients = [pooler.connect(sslmode="disable")]
+	for version in ("TLSv1.2", "TLSv1.3", "TLSv1.3"):
+		clients.append(pooler.connect(sslmode="require", ssl_min_protocol_version=version, ssl_max_protocol_version=version))
+	found = scrape(pooler.web)
+	assert {dict(labels)["tls"]: number for (name, labels), number in found.items() if name == "pgweir_connections" and ("side", "client") in labels} == \
+		{"": 1, "TLSv1": 0, "TLSv1.1": 0, "TLSv1.2": 1, "TLSv1.3": 2, "(other)": 0}
+	for client in clients:
+		client.close()
 
 
 # Names
