@@ -47,6 +47,7 @@ struct conf_database {
 	char *auth_user;
 	char *auth_query;
 	char *auth_dbname;
+	bool is_auth_user_usual; /* nobody asked for auth_user: it is there by the conventions of an image */
 
 	int pool_size;                 /* 0: no limit; CONF_UNSET: default_pool_size */
 	int min_pool_size;             /* CONF_UNSET: the setting */

@@ -320,6 +320,20 @@ static bool place_login(const struct environment_made *m, struct conf_login *l)
 	return l->variable != NULL;
 }
 
+/* edoburu/pgbouncer makes DB_USER auth_user, whether anybody wants lookups or not; who says more about them does. */
+static void mark_usual(const struct environment_made *m, struct config *c)
+{
+	const struct settings *s = &c->settings;
+	const char *standard = setting_default(SETTING_auth_query);
+
+	if (m->ini.is_mounted || m->texts.image != IMAGE_EDOBURU || s->auth_dbname != NULL ||
+	    (s->auth_user != NULL && s->auth_user[0] != '\0') || s->auth_query == NULL ||
+	    strcmp(s->auth_query, standard) != 0)
+		return;
+	for (unsigned i = 0; i < c->entries->databases.n; i++)
+		((struct conf_database *)c->entries->databases.at[i])->is_auth_user_usual = true;
+}
+
 /* `c` is nobody else's yet. */
 static bool place_all(const struct environment_made *m, struct config *c)
 {
@@ -369,6 +383,7 @@ struct config *environment_load(struct environment_made *m, const struct config 
 	c->is_file_made = !m->ini.is_mounted;
 	c->is_http_optional = m->texts.is_http_standard;
 	c->is_user_list_made = m->users.was_read && !m->users.is_mounted;
+	mark_usual(m, c);
 	if (place_all(m, c) && add_notices(m, c))
 		return c;
 	(void)conf_fail_memory(why, NULL, 0);

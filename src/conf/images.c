@@ -677,16 +677,24 @@ static bool is_switched_on(struct work *w, const char *name)
 	return variable_is_yes(value);
 }
 
-/* Does nobody need a password with this auth_type? */
-static bool needs_no_password(struct work *w)
+/* The first variable that sets it; NULL: none does. */
+static const struct variable *first_setter(const struct work *w, enum setting_id id)
+{
+	for (unsigned i = 0; i < w->v->n; i++)
+		if (w->v->all[i].use == USE_SETTING && w->v->all[i].setting == id)
+			return &w->v->all[i];
+	return NULL;
+}
+
+/* Does nobody need a password in the user list with this auth_type? */
+static bool needs_no_password(const struct work *w)
 {
 	static const char *const without[] = {"any", "trust", "cert", "hba", "pam", "ldap", NULL};
-	struct variable *variable = NULL;
+	const struct variable *variable = first_setter(w, SETTING_auth_type);
 
-	for (unsigned i = 0; i < w->v->n; i++)
-		if (w->v->all[i].use == USE_SETTING && w->v->all[i].setting == SETTING_auth_type)
-			variable = &w->v->all[i];
-	return variable != NULL && value_word(variable->value, without) >= 0;
+	if (variable == NULL)
+		return w->image == IMAGE_PROJECT; /* any */
+	return value_word(variable->value, without) >= 0;
 }
 
 static void miss_password(struct work *w)
@@ -798,6 +806,13 @@ static bool set_from(struct work *w, struct variable *variable)
 	return good;
 }
 
+/* Nobody can log in by that name, so to name it makes no difference but a remark of `pgweir check`. */
+static bool is_nobody(struct work *w, const char *name)
+{
+	return !needs_no_password(w) && w->frame->mounted_users == NULL && find_login(w, name) == NULL &&
+	       first_setter(w, SETTING_auth_user) == NULL;
+}
+
 /* What the image sets, or we; NULL: PgBouncer's default holds. */
 static const char *standard_of(struct work *w, enum setting_id id)
 {
@@ -811,6 +826,8 @@ static const char *standard_of(struct work *w, enum setting_id id)
 	};
 	struct variable *from;
 
+	if (id == SETTING_admin_users && is_nobody(w, "postgres") && w->image != IMAGE_BITNAMI)
+		return NULL;
 	for (size_t i = 0; i < sizeof(standards) / sizeof(standards[0]); i++) {
 		const char *value = standards[i].value;
 
@@ -875,16 +892,9 @@ static struct variable *setter_of(struct work *w, enum setting_id id)
 /* One without the other would leave open what was meant to be closed. */
 static void check_http_login(struct work *w)
 {
-	const struct variable *set[2] = {NULL, NULL};
+	const struct variable *set[2] = {first_setter(w, SETTING_http_auth_user),
+	                                 first_setter(w, SETTING_http_auth_password)};
 
-	for (unsigned i = 0; i < w->v->n; i++) {
-		const struct variable *variable = &w->v->all[i];
-
-		if (variable->use == USE_SETTING && variable->setting == SETTING_http_auth_user)
-			set[0] = variable;
-		else if (variable->use == USE_SETTING && variable->setting == SETTING_http_auth_password)
-			set[1] = variable;
-	}
 	if ((set[0] == NULL) == (set[1] == NULL))
 		return;
 	variables_fail(w->v, "environment variable %s is set, but %s is not", set[set[0] == NULL]->said,

@@ -97,7 +97,7 @@ static bool needs_client(const struct logins *l, const struct login_check *at)
 /* A database that serves others is not down for one user; who is there for the console may have no business in it. */
 static enum severity severity_of(const struct login_check *at)
 {
-	if (at->looks_up)
+	if (at->looks_up && !at->of->entry->is_auth_user_usual)
 		return SEVERITY_ERROR; /* users who are not in auth_file depend on it */
 	if (at->is_console && at->of->n_others > 0 && at->verdict.scope == SCOPE_POOL)
 		return SEVERITY_NOTE;

@@ -596,6 +596,25 @@ static void explain_result(const struct logins *l, const struct login_check *at,
 	failure_fini(&why);
 }
 
+/* Users who are not in the list depend on it, if anybody meant that there are any. */
+static void tell_failed_lookup(struct findings *f, const struct login_check *at, const struct verdict *v)
+{
+	struct finding *n;
+
+	if (at->of->entry->is_auth_user_usual) {
+		n = findings_add(f, SEVERITY_NOTE, "auth_query", "only users of the user list can log in: %s",
+		                 str_text(&v->message));
+		finding_cause(n,
+		              "User \"%s\" is auth_user by the conventions of the variables in use, and looks up all "
+		              "others.",
+		              at->user);
+	} else {
+		n = findings_add(f, SEVERITY_ERROR, "auth_query", "%s", str_text(&v->message));
+		finding_cause(n, "%s", str_text(&v->detail));
+	}
+	finding_remedy(n, "%s", str_text(&v->hint));
+}
+
 static void tell_lookup(struct findings *f, const struct logins *l, const struct login_check *at, const char *text,
                         const PGresult *r, uint64_t took_us)
 {
@@ -616,9 +635,7 @@ static void tell_lookup(struct findings *f, const struct logins *l, const struct
 	}
 	verdict_init(&v);
 	explain_result(l, at, text, r, &v);
-	n = findings_add(f, SEVERITY_ERROR, "auth_query", "%s", str_text(&v.message));
-	finding_cause(n, "%s", str_text(&v.detail));
-	finding_remedy(n, "%s", str_text(&v.hint));
+	tell_failed_lookup(f, at, &v);
 	verdict_fini(&v);
 }
 

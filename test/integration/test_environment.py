@@ -159,6 +159,18 @@ def test_what_is_wrong_is_said_by_check(environ, family):
 	assert SECRET not in done.stdout + done.stderr
 
 
+def test_check_is_content_with_the_usual_variables(environ):
+	"""Lookups that nobody asked for need not work."""
+	p = environ(**EDOBURU)
+	done = p.run("check", "--env")
+	assert done.returncode == 0, done.stdout
+	assert 'authenticate: as "env_app"' in done.stdout
+	assert "only users of the user list can log in: auth_query failed: permission denied" in done.stdout
+	p.variables["AUTH_QUERY"] = "SELECT usename, passwd FROM pg_shadow WHERE usename=$1"
+	done = p.run("check", "--env")
+	assert done.returncode == 1 and "auth_query failed: permission denied" in done.stdout
+
+
 def test_check_logs_in_and_is_content(environ):
 	p = environ(ADMIN_USERS="env_app", UNIX_SOCKET_DIR="", LISTEN_ADDR="127.0.0.1", **dict(BITNAMI, PGBOUNCER_AUTH_TYPE="scram-sha-256"))
 	done = p.run("check", "--env", "--quick")

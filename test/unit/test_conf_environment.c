@@ -395,6 +395,34 @@ static void http_is_optional_only_if_nobody_asked_for_it(void **state)
 	config_unref(c);
 }
 
+static void lookups_that_nobody_asked_for_are_known_as_such(void **state)
+{
+	static const struct {
+		const char *variables[4];
+		bool usual;
+	} cases[] = {
+	    {{"DB_HOST=h", "DB_USER=ann"}, true},
+	    {{"DATABASE_URL=postgres://u:p@h/d"}, true},
+	    {{"DB_HOST=h", "AUTH_QUERY=select x"}, false},
+	    {{"DB_HOST=h", "AUTH_DBNAME=d"}, false},
+	    {{"DB_HOST=h", "AUTH_USER=u"}, false},
+	    {{"DATABASES_HOST=h", "DATABASES_AUTH_USER=u"}, false},
+	    {{"POSTGRESQL_PASSWORD=h", "PGBOUNCER_AUTH_USER=u"}, false},
+	};
+	struct fake_file files[] = {{ENVIRONMENT_INI, MOUNTED, 0}, {NULL, NULL, 0}};
+	struct config *c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		c = bench_load(cases[i].variables, NULL);
+		assert_int_equal(config_database(c, 0)->is_auth_user_usual, cases[i].usual);
+		config_unref(c);
+	}
+	c = bench_load(cases[0].variables, files);
+	assert_false(config_database(c, 0)->is_auth_user_usual);
+	config_unref(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -414,6 +442,7 @@ int main(void)
 	    cmocka_unit_test(what_is_shown_has_no_secrets_and_says_where_it_is_from),
 	    cmocka_unit_test(what_is_shown_can_be_read_as_a_file),
 	    cmocka_unit_test(http_is_optional_only_if_nobody_asked_for_it),
+	    cmocka_unit_test(lookups_that_nobody_asked_for_are_known_as_such),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,7 @@ static void edoburu_with_a_url(void **state)
 	assert_made(ENV("DATABASE_URL=postgres://user:pass@postgres-host/database", "PATH=/bin"),
 	            "[databases]\n"
 	            "\"database\" = host='postgres-host' port='5432' auth_user='user'\n"
-	            "\n[pgbouncer]\nadmin_users = postgres\nauth_file = /etc/pgbouncer/userlist.txt\nauth_type = md5\n"
+	            "\n[pgbouncer]\nauth_file = /etc/pgbouncer/userlist.txt\nauth_type = md5\n"
 	            "ignore_startup_parameters = extra_float_digits\nlisten_addr = 0.0.0.0\nlisten_port = 5432\n"
 	            "unix_socket_dir = \n" COMMON,
 	            "\"user\" \"pass\"\n");
@@ -62,7 +62,7 @@ static void edoburu_with_nothing_but_a_host(void **state)
 	/* nobody has a password: there is no list to read */
 	assert_made(ENV("DB_HOST=db"),
 	            "[databases]\n\"*\" = host='db' port='5432' auth_user='postgres'\n"
-	            "\n[pgbouncer]\nadmin_users = postgres\nauth_type = md5\n"
+	            "\n[pgbouncer]\nauth_type = md5\n"
 	            "ignore_startup_parameters = extra_float_digits\nlisten_addr = 0.0.0.0\nlisten_port = 5432\n"
 	            "unix_socket_dir = \n" COMMON,
 	            "");
@@ -76,7 +76,7 @@ static void edoburu_with_several_urls(void **state)
 	            "\"d1\" = host='h1' port='5432' auth_user='u1'\n"
 	            "\"d2\" = host='h2' port='5433' auth_user='u2'\n"
 	            "\"*\" = host='h3' port='5432' auth_user='u1'\n"
-	            "\n[pgbouncer]\nadmin_users = postgres\nauth_file = /etc/pgbouncer/userlist.txt\nauth_type = md5\n"
+	            "\n[pgbouncer]\nauth_file = /etc/pgbouncer/userlist.txt\nauth_type = md5\n"
 	            "ignore_startup_parameters = extra_float_digits\nlisten_addr = 0.0.0.0\nlisten_port = 5432\n"
 	            "unix_socket_dir = \n" COMMON,
 	            "\"u1\" \"p1\"\n\"u2\" \"p2\"\n");
@@ -370,6 +370,36 @@ static void without_a_place_for_it_there_is_no_socket(void **state)
 	config_unref(c);
 }
 
+static void the_console_is_for_postgres_if_there_is_one(void **state)
+{
+	static const struct {
+		const char *variables[5], *admin_users;
+	} cases[] = {
+	    {{"DB_HOST=h"}, ""},
+	    {{"DB_HOST=h", "DB_USER=ann", "DB_PASSWORD=p"}, ""},
+	    {{"DB_HOST=h", "DB_PASSWORD=p"}, "postgres"},
+	    {{"DB_HOST=h", "AUTH_TYPE=any"}, "postgres"},
+	    {{"DB_HOST=h", "AUTH_TYPE=HBA", "AUTH_HBA_FILE=/x"}, "postgres"},
+	    {{"DB_HOST=h", "AUTH_USER=asker"}, "postgres"},
+	    {{"DB_HOST=h", "ADMIN_USERS=ann"}, "ann"},
+	    {{"DATABASES_HOST=h"}, "postgres"},
+	    {{"DATABASES_HOST=h", "AUTH_TYPE=md5"}, ""},
+	    {{"POSTGRESQL_PASSWORD=p", "POSTGRESQL_USERNAME=ann"}, "ann"},
+	};
+	struct fake_file files[] = {{ENVIRONMENT_USERS, "", 0}, {NULL, NULL, 0}};
+	struct config *c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		c = bench_load(cases[i].variables, NULL);
+		assert_string_equal(c->settings.admin_users, cases[i].admin_users);
+		config_unref(c);
+	}
+	c = bench_load(cases[0].variables, files);
+	assert_string_equal(c->settings.admin_users, "postgres");
+	config_unref(c);
+}
+
 /* ---- what does not fit together ---- */
 
 static void contradictions_name_both(void **state)
@@ -418,7 +448,7 @@ static void a_url_is_completed_by_single_variables(void **state)
 	(void)state;
 	assert_made(ENV("DATABASE_URL= postgres://u@h\n", "DB_PASSWORD=p", "DB_NAME=d", "DB_PORT=7"),
 	            "[databases]\n\"d\" = host='h' port='7' auth_user='u'\n"
-	            "\n[pgbouncer]\nadmin_users = postgres\nauth_file = /etc/pgbouncer/userlist.txt\nauth_type = md5\n"
+	            "\n[pgbouncer]\nauth_file = /etc/pgbouncer/userlist.txt\nauth_type = md5\n"
 	            "ignore_startup_parameters = extra_float_digits\nlisten_addr = 0.0.0.0\nlisten_port = 5432\n"
 	            "unix_socket_dir = \n" COMMON,
 	            "\"u\" \"p\"\n");
@@ -720,6 +750,7 @@ int main(void)
 	    cmocka_unit_test(every_key_of_a_database_is_a_variable),
 	    cmocka_unit_test(the_setting_of_root_is_written_for_root),
 	    cmocka_unit_test(without_a_place_for_it_there_is_no_socket),
+	    cmocka_unit_test(the_console_is_for_postgres_if_there_is_one),
 	    cmocka_unit_test(contradictions_name_both),
 	    cmocka_unit_test(what_says_the_same_twice_is_no_contradiction),
 	    cmocka_unit_test(a_url_is_completed_by_single_variables),
