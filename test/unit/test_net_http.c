@@ -5,6 +5,7 @@
 #include <stdint.h>
 /* cmocka needs those first */
 #include <cmocka.h>
+#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -85,6 +86,19 @@ static bool has_held(void *arg)
 static bool has_connections(void *arg)
 {
 	return http_count(http) == *(const unsigned *)arg;
+}
+
+/* Descriptors of this process. */
+static unsigned count_open(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	assert_non_null(d);
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return n;
 }
 
 static void wait_for_connections(unsigned n)
@@ -205,6 +219,38 @@ static void who_has_closed_its_half_gets_its_answer(void **state)
 	wait_for_connections(0);
 }
 
+static bool has_all(void *arg)
+{
+	struct http_client *c = (struct http_client *)arg;
+
+	http_take(c);
+	return c->ended || c->got.len >= c->n_wanted;
+}
+
+/* Also if it is so long that it takes a while. */
+static void who_has_closed_its_half_gets_all_of_it(void **state)
+{
+	enum { SIZE = 16 << 20 };
+	static char bytes[SIZE];
+	struct http_client c;
+	unsigned n = 1;
+
+	(void)state;
+	memset(bytes, 'x', sizeof(bytes));
+	handler.hold = true;
+	http_connect(&c, &at);
+	http_say(&c, GET("/a"));
+	assert_int_equal(shutdown(c.fd, SHUT_WR), 0);
+	assert_true(run_until(loop, has_held, &n));
+	http_answer(handler.held[0], 200, "text/plain", bytes, sizeof(bytes));
+	run_turns(loop, 10);
+	c.n_wanted = sizeof(bytes) + 1; /* and its head */
+	assert_true(run_until(loop, has_all, &c));
+	assert_true(c.got.len > sizeof(bytes));
+	http_leave(&c);
+	wait_for_connections(0);
+}
+
 /* ---- later answers ---- */
 
 static void a_later_answer_goes_to_whom_it_is_for(void **state)
@@ -269,7 +315,8 @@ static void connections_are_bounded_and_who_asks_is_served(void **state)
 	enum { N = 400 };
 	static struct http_client c[N];
 	struct http_client asker;
-	unsigned most = 0;
+	unsigned most = 0, before = count_open();
+	uint64_t began_us;
 
 	(void)state;
 	for (int i = 0; i < N; i++) {
@@ -281,8 +328,11 @@ static void connections_are_bounded_and_who_asks_is_served(void **state)
 	run_turns(loop, 30);
 	assert_in_range(most, 100, HTTP_MAX_CONNECTIONS);
 	assert_in_range(http_count(http), 100, HTTP_MAX_CONNECTIONS);
+	assert_int_equal(count_open(), before + N + http_count(http));
+	began_us = clock_steady_us();
 	http_connect(&asker, &at);
 	assert_non_null(strstr(http_ask(loop, &asker, GET("/a"), 1), "[/a]"));
+	assert_true(clock_steady_us() < began_us + HTTP_REQUEST_US / 2); /* nobody had to run out of time for it */
 	http_leave(&asker);
 	http_take(&c[0]);
 	http_take(&c[N - 1]);
@@ -297,17 +347,23 @@ static void who_waits_for_an_answer_is_not_sent_away(void **state)
 {
 	enum { N = HTTP_MAX_CONNECTIONS + 20 };
 	static struct http_client c[N];
-	unsigned n = HTTP_MAX_CONNECTIONS;
+	unsigned before = count_open();
 
 	(void)state;
 	handler.hold = true;
-	for (int i = 0; i < N; i++) {
+	for (unsigned i = 0; i < N; i++) {
+		unsigned n = i + 1;
+
 		http_connect(&c[i], &at);
 		http_say(&c[i], GET("/a"));
+		if (i < HTTP_MAX_CONNECTIONS)
+			assert_true(run_until(loop, has_held, &n));
 	}
-	assert_true(run_until(loop, has_held, &n));
 	run_turns(loop, 30);
-	assert_int_equal(http_count(http), HTTP_MAX_CONNECTIONS); /* the others wait outside */
+	/* the others wait outside */
+	assert_int_equal(http_count(http), HTTP_MAX_CONNECTIONS);
+	assert_int_equal(handler.n_held, HTTP_MAX_CONNECTIONS);
+	assert_int_equal(count_open(), before + N + HTTP_MAX_CONNECTIONS);
 	release();
 	for (int i = 0; i < N; i++) {
 		c[i].n_wanted = 1;
@@ -393,6 +449,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(head_is_told_the_length_only, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(answers_to_one_connection_come_in_order, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(who_has_closed_its_half_gets_its_answer, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(who_has_closed_its_half_gets_all_of_it, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_later_answer_goes_to_whom_it_is_for, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(the_end_leaves_requests_to_be_answered_to_nobody, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(connections_are_bounded_and_who_asks_is_served, set_up, tear_down),
