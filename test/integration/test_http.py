@@ -119,6 +119,19 @@ def test_readiness_through_an_outage_and_back(web, folder, start_pooler):
 		own.stop()
 
 
+def test_readiness_has_the_line_for_pg_hba(web, hba, start_pooler):
+	pooler = start_pooler(http_listen=web.listen)
+	hba("local all all trust\nhost all postgres 127.0.0.1/32 trust\n")
+	fails(pooler)
+	answer = web.get("/readyz")
+	assert answer.status == 503
+	assert answer.text.startswith('database "app", user "app": no pg_hba.conf entry for host "127.0.0.1", user "app", database "app"')
+	assert "\n\t" in answer.text and "127.0.0.1/32" in answer.text
+	hba("local all all trust\nhost all all 127.0.0.1/32 trust\n")
+	until(lambda: web.status("/readyz") == 200, 20, "ready again without any client")
+	assert pooler.serves()
+
+
 def test_one_database_that_can_be_reached_is_enough(web, gate, cluster, start_pooler):
 	pooler = start_pooler(http_listen=web.listen, server_down_wait="0.2",
 		databases={"app": "HERE", "gone": f"host=127.0.0.1 port={gate.port} dbname=app"})

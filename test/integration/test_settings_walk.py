@@ -49,7 +49,7 @@ class Setting:
 
 	def bad(self):
 		"""Values that are refused."""
-		if self.kind == "STRING":
+		if self.kind in ("STRING", "SECRET"):
 			return []
 		values = ["", "garbage", "5s", "--1", "1 2", "'1'", "0x", "é"]
 		if self.kind in ("INT", "UINT", "BOOL"):
@@ -151,7 +151,7 @@ def test_words_that_a_refusal_offers_are_taken(pooler, console):
 	"""Of settings that are words: what the error says that it must be."""
 	count = 0
 	for setting in settings():
-		if setting.kind in ("STRING", "INT", "UINT", "BOOL", "SECONDS", "OCTAL", "TLS_MODE", "TLS_NEGOTIATION") or not setting.is_whole:
+		if setting.kind in ("STRING", "SECRET", "INT", "UINT", "BOOL", "SECONDS", "OCTAL", "TLS_MODE", "TLS_NEGOTIATION") or not setting.is_whole:
 			continue
 		error = console.ask(query(f"SET {setting.name} = garbage"))[0]
 		offered = re.search(r"must be (?:one of )?([\w., -]*\w)", error.fields["D"])
