@@ -231,6 +231,11 @@ def test_an_outage_has_its_remedy_ready_to_copy(start_pooler, browser, hba):
 	browser.press("Enter")
 	browser.until("document.querySelector('#outages .paste button').textContent === 'Copied'")
 	assert browser.value("navigator.clipboard.readText()") == lines[0]
+	# where a page may not write to the clipboard, the line is selected
+	browser.value("Object.defineProperty(navigator, 'clipboard', {value: undefined}); document.execCommand = () => false; "
+		"document.querySelectorAll('#outages .paste button')[1].click()")
+	browser.until("document.querySelectorAll('#outages .paste button')[1].textContent === 'Selected'")
+	assert browser.value("getSelection().toString()") == lines[1]
 	picture(browser, "outage")
 	browser.scheme("dark")
 	picture(browser, "outage-dark")
@@ -272,8 +277,8 @@ def test_who_waits_and_why(start_pooler, browser):
 
 def test_hostile_names_are_shown_and_not_run(start_pooler, browser):
 	pooler = start_watched(start_pooler, databases={"*": "HERE dbname=app"}, default_pool_size=1)
-	holder = hold(pooler, database=EVIL, application_name=EVIL_APPLICATION)[0]
-	waiter = queue(pooler, database=EVIL, application_name=EVIL_APPLICATION)[0]
+	holder = hold(pooler, database=EVIL, application_name=EVIL_APPLICATION + "\u202e")[0]
+	waiter = queue(pooler, database=EVIL, application_name=EVIL_APPLICATION + "\u202e")[0]
 	stranger = pooler.wire()
 	stranger.begin("<b>nobody</b>\u202e", EVIL)
 	assert "E" in [m.type for m in stranger.ended()]
@@ -282,7 +287,7 @@ def test_hostile_names_are_shown_and_not_run(start_pooler, browser):
 	open_page(browser, pooler)
 	for place in ("#pool-rows", "#wait-rows", "#database-rows"):
 		assert EVIL in browser.text(place)
-	assert EVIL_APPLICATION in browser.text("#wait-rows")
+	assert EVIL_APPLICATION + "\ufffd" in browser.text("#wait-rows") and "\u202e" not in browser.text()
 	assert browser.value("document.querySelectorAll('script').length") == 1
 	assert browser.value("document.querySelectorAll('img, b b, iframe, [onerror]').length") == 0
 	picture(browser, "hostile")

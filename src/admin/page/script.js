@@ -682,6 +682,11 @@ function fillConfig() {
 
 class Refused extends Error {}
 
+// Characters that cannot be seen, or that make others read in another order, are shown as what they are: not readable.
+function tame(_, value) {
+	return typeof value === "string" ? value.replace(/[^\P{C}\n\t]/gu, "\ufffd") : value;
+}
+
 async function ask(path) {
 	const patience = new AbortController();
 	const timer = setTimeout(() => patience.abort(), PATIENCE_MS);
@@ -691,7 +696,7 @@ async function ask(path) {
 			throw new Refused("pgweir wants you to log in again: load this page anew.");
 		if (!response.ok)
 			throw new Error(`pgweir answered with status ${response.status}.`);
-		return await response.json();
+		return JSON.parse(await response.text(), tame);
 	} finally {
 		clearTimeout(timer);
 	}
