@@ -119,10 +119,11 @@ def test_signals_end_it(start, signal):
 
 
 def test_signals_pause_and_resume_it(start):
-	pooler = start()
-	pooler.kill("USR1")
-	until(lambda: "SIGUSR1" in pooler.log(), 30, "it pauses")
+	pooler = start(pool_mode="transaction")
 	with pooler.connect(autocommit=True) as conn:
+		conn.execute("SELECT 1")
+		pooler.kill("USR1")
+		until(lambda: "SIGUSR1" in pooler.log(), 30, "it pauses")
 		found = []
 		asking = threading.Thread(target=lambda: found.append(conn.execute("SELECT 7").fetchone()[0]))
 		asking.start()
