@@ -48,7 +48,7 @@ LABEL org.opencontainers.image.title="pgweir" \
 	org.opencontainers.image.licenses="PostgreSQL"
 USER 70:70
 EXPOSE 5432 6432 9127
-# Transactions may end, then all clients are told to go: SIGTERM would wait for clients, and docker stop kills after 10 seconds
+# Transactions may end, then all clients are disconnected: SIGTERM would wait for clients, and docker stop kills after 10 seconds
 STOPSIGNAL SIGINT
 HEALTHCHECK --interval=5s --timeout=5s --start-period=10s --retries=2 CMD ["/healthcheck.sh"]
 ENTRYPOINT ["/entrypoint.sh"]
