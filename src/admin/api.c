@@ -113,7 +113,7 @@ static void answer_history(struct web *w, struct http_request *r)
 
 static void add_entry(struct str *out, const char *name, const char *doc)
 {
-	str_add_str(out, out->data[out->len - 1] == '[' ? "{\"topic\":\"" : ",{\"topic\":\"");
+	str_add_str(out, "{\"topic\":\"");
 	add_lower(out, name);
 	str_add_str(out, "\",\"path\":\"" BASE);
 	add_lower(out, name);
@@ -128,12 +128,16 @@ static void answer_index(struct http_request *r)
 
 	begin_answer(&out, "", clock_wall_us());
 	str_add_str(&out, ",\"topics\":[");
-	for (size_t i = 0; i < N_FURTHER && !out.failed; i++)
+	for (size_t i = 0; i < N_FURTHER; i++) {
 		add_entry(&out, further[i]->name, further[i]->doc);
+		str_add_char(&out, ',');
+	}
 	add_entry(&out, HISTORY, HISTORY_DOC);
-	for (const struct topic *t = topics; t->name != NULL && !out.failed; t++) {
-		if (has_rows(t))
-			add_entry(&out, t->name, t->doc);
+	for (const struct topic *t = topics; t->name != NULL; t++) {
+		if (!has_rows(t))
+			continue;
+		str_add_char(&out, ',');
+		add_entry(&out, t->name, t->doc);
 	}
 	str_add_str(&out, "]}");
 	answer_json(r, 200, &out);

@@ -57,6 +57,9 @@ static void each_path_has_its_answer(void **state)
 	    {GET("/startupz"), "HTTP/1.1 200 OK\r\n"},
 	    {GET("/metrics"), "HTTP/1.1 200 OK\r\n"},
 	    {GET("/"), "HTTP/1.1 200 OK\r\n"},
+	    {GET("/api/"), "HTTP/1.1 200 OK\r\n"},
+	    {GET("/api/pools"), "HTTP/1.1 200 OK\r\n"},
+	    {GET("/api/pool"), "HTTP/1.1 404 Not Found\r\n"},
 	    {GET("/livez/"), "HTTP/1.1 404 Not Found\r\n"},
 	    {GET("/LIVEZ"), "HTTP/1.1 404 Not Found\r\n"},
 	    {GET("/../livez"), "HTTP/1.1 404 Not Found\r\n"},
@@ -267,9 +270,11 @@ static bool request_survives(const char *conf, const char *request, size_t n)
 
 static void every_allocation_of_a_request_may_fail(void **state)
 {
-	static const char *const requests[] = {GET("/livez"), GET("/readyz"),
-	                                       "GET /readyz HTTP/1.1\r\nAccept: application/json\r\n\r\n",
-	                                       GET("/metrics"), GET("/none")};
+	static const char *const requests[] = {
+	    GET("/livez"),       GET("/readyz"),    "GET /readyz HTTP/1.1\r\nAccept: application/json\r\n\r\n",
+	    GET("/metrics"),     GET("/none"),      GET("/"),
+	    GET("/api/"),        GET("/api/pools"), GET("/api/overview"),
+	    GET("/api/history"), GET("/api/none")};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
