@@ -1,7 +1,8 @@
 /*
  * HTTP for a few watchers: probes, a scraper, a browser. Requests without a body are taken and answered, one at a time
  * on each connection; everything else is refused. What strangers can make it hold is bounded: connections (the oldest
- * that asks for nothing makes room), bytes of a request, and time. The thread of its loop; SIGPIPE is ignored.
+ * that asks for nothing makes room, else the oldest that does not take its answer), bytes of a request, and time. The
+ * thread of its loop; SIGPIPE is ignored.
  *
  *   WAITING ──(first byte)──> READING ──(request complete: handler)──> ANSWERING ──(http_answer)──> WRITING
  *      └<──────────────────────────────────────(all is written)─────────────────────────────────────┘
@@ -23,10 +24,14 @@
 
 #define HTTP_REQUEST_US 10000000u /* from the first byte, or the connection's beginning, to a request's end */
 #define HTTP_WRITE_US 20000000u   /* to take an answer */
+#define HTTP_SLOW_US 1000000u     /* the same when there are too many connections */
 #define HTTP_IDLE_US 60000000u    /* between two requests */
 
-#define HTTP_MAX_HEADERS 8192u      /* bytes of a request */
-#define HTTP_MAX_UNSENT (32u << 20) /* bytes of answers that nobody takes; further requests are refused meanwhile */
+#define HTTP_MAX_HEADERS 8192u /* bytes of a request */
+#define HTTP_MAX_UNSENT                                                                                                \
+	(32u << 20)              /* bytes of answers that nobody takes; further big answers are refused meanwhile      \
+	                          */
+#define HTTP_SMALL_ANSWER 65536u /* bytes; bigger ones are big */
 
 struct http;
 struct http_request;

@@ -151,20 +151,34 @@ static bool may_be_closed(const struct connection *c)
 	return c->state == CONNECTION_WAITING || c->state == CONNECTION_READING;
 }
 
-/* The oldest one that asks for nothing. False: there is none. */
-static bool close_oldest(struct http *h)
+/* It has had time enough to take its answer, if others wait. */
+static bool is_slow(const struct connection *c)
+{
+	return c->state == CONNECTION_WRITING &&
+	       loop_now_us(c->http->loop) + HTTP_WRITE_US >= c->deadline_us + HTTP_SLOW_US;
+}
+
+typedef bool connection_test(const struct connection *c);
+
+static bool close_oldest_that(struct http *h, connection_test *test)
 {
 	struct list *node;
 
 	list_each (node, &h->open) {
 		struct connection *c = container_of(node, struct connection, node);
 
-		if (!may_be_closed(c))
+		if (!test(c))
 			continue;
 		connection_close(c);
 		return true;
 	}
 	return false;
+}
+
+/* The oldest one that asks for nothing, else that is slow. False: there is none. */
+static bool close_oldest(struct http *h)
+{
+	return close_oldest_that(h, may_be_closed) || close_oldest_that(h, is_slow);
 }
 
 /* A first byte ends the pause between two requests. */
@@ -370,9 +384,6 @@ static void take(struct http_request *r)
 		refuse(r, 405, "only GET and HEAD are answered\n");
 	} else if (has_body(r->evreq)) {
 		refuse(r, 400, "a request without a body is expected\n");
-	} else if (h->unsent > HTTP_MAX_UNSENT) {
-		http_set_header(r, "Retry-After", "5");
-		refuse(r, 503, "too many answers are waiting to be taken\n");
 	} else {
 		h->handler(h->owner, r);
 	}
@@ -579,7 +590,14 @@ static void send_answer(struct http_request *r, int status, struct evbuffer *bod
 		bufferevent_disable(evhttp_connection_get_bufferevent(evcon), EV_READ);
 }
 
-void http_answer(struct http_request *r, int status, const char *type, const void *bytes, size_t len)
+/* Probes are answered however many do not take what they have asked for: only big answers are too much. */
+static bool is_too_much(const struct http_request *r, size_t len)
+{
+	return r->connection != NULL && !r->is_head && len > HTTP_SMALL_ANSWER &&
+	       r->connection->http->unsent > HTTP_MAX_UNSENT;
+}
+
+static void answer_with(struct http_request *r, int status, const char *type, const void *bytes, size_t len)
 {
 	struct evbuffer *body = r->evreq == NULL ? NULL : evbuffer_new();
 
@@ -599,6 +617,18 @@ void http_answer(struct http_request *r, int status, const char *type, const voi
 		evhttp_send_error(r->evreq, HTTP_SERVUNAVAIL, NULL);
 	}
 	mem_free(r);
+}
+
+void http_answer(struct http_request *r, int status, const char *type, const void *bytes, size_t len)
+{
+	static const char too_much[] = "too many answers are waiting to be taken\n";
+
+	if (!is_too_much(r, len)) {
+		answer_with(r, status, type, bytes, len);
+		return;
+	}
+	http_set_header(r, "Retry-After", "5");
+	answer_with(r, 503, "text/plain; charset=utf-8", too_much, strlen(too_much));
 }
 
 void http_answer_text(struct http_request *r, int status, const char *text)

@@ -6,6 +6,7 @@
 /* cmocka needs those first */
 #include <cmocka.h>
 #include <dirent.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -405,40 +406,89 @@ static void an_address_that_is_taken_is_an_error(void **state)
 	failure_fini(&why);
 }
 
-/* Answers that nobody takes are counted, and beyond the limit others are not even made. */
+/* Answers that nobody takes are counted, and beyond the limit others are refused, unless they are small. */
 static void big_answers_that_nobody_takes_are_bounded(void **state)
 {
 	enum { N = 12, SIZE = 16 << 20 };
 	static char bytes[SIZE];
 	static struct http_client c[N];
-	unsigned refused = 0;
+	struct http_client probe;
+	unsigned refused = 0, n = N;
 
 	(void)state;
 	memset(bytes, 'x', sizeof(bytes));
+	/* all are asked for before one is answered */
+	handler.hold = true;
 	for (unsigned i = 0; i < N; i++) {
-		unsigned asked = handler.n_asked, n = 1;
-
 		http_connect(&c[i], &at);
 		http_say(&c[i], GET("/a"));
-		handler.hold = true;
-		run_turns(loop, 10);
-		if (handler.n_held < n) {
-			assert_int_equal(handler.n_asked, asked);
-			refused++;
-			continue;
-		}
-		handler.n_held = 0;
-		http_answer(handler.held[0], 200, "text/plain", bytes, sizeof(bytes));
-		run_turns(loop, 10);
+	}
+	assert_true(run_until(loop, has_held, &n));
+	for (unsigned i = 0; i < N; i++)
+		http_answer(handler.held[i], 200, "text/plain", bytes, sizeof(bytes));
+	handler.n_held = 0;
+	handler.hold = false;
+	run_turns(loop, 10);
+	http_connect(&probe, &at);
+	assert_non_null(strstr(http_ask(loop, &probe, GET("/livez"), 1), "HTTP/1.1 200 "));
+	http_leave(&probe);
+	for (unsigned i = 0; i < N; i++) {
+		char start[12] = "";
+
+		assert_int_equal(recv(c[i].fd, start, sizeof(start), MSG_PEEK), sizeof(start));
+		refused += memcmp(start, "HTTP/1.1 503", sizeof(start)) == 0;
 	}
 	assert_in_range(refused, 4, N - 3);
-	handler.hold = false;
 	for (unsigned i = 0; i < N; i++)
 		http_leave(&c[i]);
 	wait_for_connections(0);
 	http_connect(&c[0], &at);
 	assert_non_null(strstr(http_ask(loop, &c[0], GET("/b"), 1), "[/b]"));
 	http_leave(&c[0]);
+}
+
+/* As across a network, where the system keeps little for who takes nothing. */
+static void connect_narrow(struct http_client *c)
+{
+	int window = 4096, segment = 536;
+
+	memset(c, 0, sizeof(*c));
+	str_init(&c->got, 1u << 20);
+	c->fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_true(c->fd >= 0);
+	assert_int_equal(setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof(window)), 0);
+	assert_int_equal(setsockopt(c->fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof(segment)), 0);
+	assert_int_equal(connect(c->fd, &at.u.any, at.len), 0);
+}
+
+/* Many that ask for much and take nothing do not keep out who asks for little. */
+static void who_does_not_take_its_answer_makes_room(void **state)
+{
+	enum { N = HTTP_MAX_CONNECTIONS, SIZE = HTTP_MAX_UNSENT / HTTP_MAX_CONNECTIONS - 4096 };
+	static char bytes[SIZE];
+	static struct http_client c[N];
+	struct http_client probe;
+	unsigned n = N;
+
+	(void)state;
+	handler.hold = true;
+	for (unsigned i = 0; i < N; i++) {
+		connect_narrow(&c[i]);
+		http_say(&c[i], GET("/a"));
+	}
+	assert_true(run_until(loop, has_held, &n));
+	for (unsigned i = 0; i < N; i++)
+		http_answer(handler.held[i], 200, "text/plain", bytes, sizeof(bytes));
+	handler.n_held = 0;
+	handler.hold = false;
+	run_turns(loop, 10);
+	assert_int_equal(http_count(http), N);
+	http_connect(&probe, &at);
+	assert_non_null(strstr(http_ask(loop, &probe, GET("/livez"), 1), "HTTP/1.1 200 "));
+	http_leave(&probe);
+	for (unsigned i = 0; i < N; i++)
+		http_leave(&c[i]);
+	wait_for_connections(0);
 }
 
 int main(void)
@@ -457,6 +507,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(who_listens_no_more_serves_those_it_has, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(an_address_that_is_taken_is_an_error, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(big_answers_that_nobody_takes_are_bounded, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(who_does_not_take_its_answer_makes_room, set_up, tear_down),
 	};
 
 	signal(SIGPIPE, SIG_IGN); /* as main does */
