@@ -124,6 +124,9 @@ class Scene:
 		[one] = self.compose("ps", "--all", "--quiet", service).split()
 		return one
 
+	def is_running(self, service="pgweir"):
+		return run(["docker", "inspect", "--format", "{{.State.Status}}", self.container(service)]).strip() == "running"
+
 	def log(self, service="pgweir"):
 		return run(["docker", "logs", self.container(service)])
 

@@ -34,7 +34,7 @@ class Outage:
 		scene.shop_answers()
 		crowd = scene.crowd(USERS, 3600)
 		try:
-			until(lambda: len(crowd.so_far()) >= before, 120, "users have had their answers")
+			until(lambda: len(crowd.so_far()) >= before, 300, "users have had their answers")
 			self.log = scene.log()
 			self.readyz = get(f"{WEB}/readyz")
 			self.overview = get(f"{WEB}/api/overview", PAGE) # the page is made of it

@@ -41,7 +41,8 @@ def open_scene(scene):
 
 def serves(scene):
 	try:
-		until(can_log_in, 30, "the pooler serves")
+		until(lambda: can_log_in() or not scene.is_running(), 30, "the pooler serves")
+		assert scene.is_running(), "the pooler has ended"
 	except AssertionError:
 		print(scene.log()) # pytest shows it
 		raise
