@@ -145,7 +145,7 @@ static void put_topics(void)
 
 static void put_routes(void)
 {
-#define ROUTE(path, access, handler, doc) \
+#define ROUTE(path, access, handler, doc)                                                                              \
 	put_item(path, strcmp(#access, "PROTECTED") == 0 ? " (protected)" : "", doc ".");
 #include "admin/routes.def"
 }
