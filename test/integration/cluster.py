@@ -1,5 +1,6 @@
 """A private PostgreSQL: made once per session, thrown away at the end."""
 
+import contextlib
 import glob
 import os
 import signal
@@ -10,6 +11,9 @@ import psycopg2
 
 from processes import Port, account, end, environment, identity, make_directory, start
 from waiting import until
+
+# a query that runs for as long as `holding` lasts
+HELD = "SELECT pg_advisory_xact_lock(7), 'untouched'"
 
 HBA = """\
 local all all trust
@@ -149,6 +153,12 @@ class Cluster:
 		"""Number of connections that did not come from these tests' own superuser."""
 		return self.value("SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'client backend' "
 			"AND usename <> 'postgres' AND " + where, *values)
+
+	@contextlib.contextmanager
+	def holding(self, database="app"):
+		with contextlib.closing(self.connect(database)) as conn:
+			conn.cursor().execute("SELECT pg_advisory_lock(7)")
+			yield
 
 	def end_sessions(self):
 		"""Ends the connections that there are, such as those that a file's shared pooler keeps."""

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from cluster import HELD
 from conftest import THREADS
 from gate import Gate
 from waiting import until
@@ -69,9 +70,10 @@ def test_cancel_of_a_client_idle_in_transaction_does_nothing(pooler):
 	ids=["zeros", "last bit", "first byte"])
 def test_cancel_with_a_wrong_key_does_nothing(pooler, cluster, change):
 	with pooler.login() as w:
-		w.send(query("SELECT pg_sleep(0.5), 'untouched'"))
-		until(lambda: running(cluster, "SELECT pg_sleep(0.5), 'untouched'"), what="the query runs")
-		cancel(pooler.port, change(w.key))
+		with cluster.holding():
+			w.send(query(HELD))
+			until(lambda: running(cluster, HELD), what="the query runs")
+			cancel(pooler.port, change(w.key))
 		assert w.until("Z")[1].row == ("", "untouched")
 
 
@@ -88,11 +90,12 @@ def test_cancel_of_a_client_that_left_does_nothing(start_pooler):
 def test_cancel_of_a_waiting_client_never_hits_the_one_it_waits_for(start_pooler, cluster):
 	pooler = start_pooler(default_pool_size=1)
 	with pooler.login() as holder, pooler.login() as waiting:
-		holder.send(query("SELECT pg_sleep(0.5), 'untouched'"))
-		until(lambda: running(cluster, "SELECT pg_sleep(0.5), 'untouched'"), what="the query runs")
-		waiting.send(query("SELECT 'mine'"))
-		pooler.wait_waiting(1)
-		cancel(pooler.port, waiting.key)
+		with cluster.holding():
+			holder.send(query(HELD))
+			until(lambda: running(cluster, HELD), what="the query runs")
+			waiting.send(query("SELECT 'mine'"))
+			pooler.wait_waiting(1)
+			cancel(pooler.port, waiting.key)
 		assert holder.until("Z")[1].row == ("", "untouched")
 
 

@@ -10,6 +10,7 @@ import warnings
 import pytest
 
 from certificates import Authority
+from cluster import HELD
 from pooler import pgbouncer
 from processes import Port, account, make_directory
 from test_cancel import LongRoad, Party, is_calm
@@ -248,10 +249,11 @@ def test_keys_of_nobody_are_passed_on_to_nobody(start_pooler, fake_peer, own, pe
 def test_a_wrong_key_for_a_peer_changes_nothing(start_group, cluster):
 	one, two = start_group(None, None)
 	with one.login() as client:
-		client.send(query("SELECT pg_sleep(0.5), 'untouched'"))
-		until(lambda: cluster.backends("state = 'active' AND query LIKE %s", "SELECT pg_sleep(0.5)%"), what="the query runs")
-		for place in (0, 3, 6):
-			cancel(two.port, client.key[:place] + bytes([client.key[place] ^ 1]) + client.key[place + 1:])
+		with cluster.holding():
+			client.send(query(HELD))
+			until(lambda: cluster.backends("state = 'active' AND query = %s", HELD), what="the query runs")
+			for place in (0, 3, 6):
+				cancel(two.port, client.key[:place] + bytes([client.key[place] ^ 1]) + client.key[place + 1:])
 		assert client.until("Z")[1].row == ("", "untouched")
 
 
