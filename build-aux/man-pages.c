@@ -4,6 +4,7 @@
  */
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "conf/words.h"
@@ -183,7 +184,7 @@ static void describe(char *out, size_t size, const char *kind)
 	    {"STRING", "text"},         {"INT", "a whole number"},   {"OCTAL", "an octal number"},
 	    {"UINT", "a whole number"}, {"BOOL", "0 or 1"},          {"SECONDS", "seconds, such as 15 or 0.5"},
 	    {"TEXT", "text"},           {"COUNT", "a whole number"}, {"TIMEOUT", "whole seconds"},
-	    {"PORT", "a port"},
+	    {"PORT", "a port"},         {"SECRET", "text"},
 	};
 	const char *const *words = words_of(kind);
 	size_t len;
@@ -195,6 +196,10 @@ static void describe(char *out, size_t size, const char *kind)
 	for (size_t i = 0; words != NULL && words[i] != NULL; i++) {
 		len = strlen(out);
 		snprintf(out + len, size - len, "%s%s", i == 0 ? "one of " : ", ", words[i]);
+	}
+	if (out[0] == '\0') {
+		fprintf(stderr, "man-pages: what is a value of the kind %s?\n", kind);
+		exit(EXIT_FAILURE);
 	}
 }
 
