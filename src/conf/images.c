@@ -836,8 +836,8 @@ static const char *standard_of(struct work *w, enum setting_id id)
 		if (value[0] != '$')
 			return value;
 		value = value_of(w, value + 1, &from);
-		/* a name with a comma would give the rights to other names */
-		return strchr(value, ',') == NULL ? value : NULL;
+		/* a name with a comma would give the rights to other names, one with a line break begin another line */
+		return strchr(value, ',') == NULL && (from == NULL || is_one_line(w, from, value)) ? value : NULL;
 	}
 	/* the containers' root may be read-only */
 	if (id == SETTING_unix_socket_dir && !w->frame->can_write(setting_default(id)))

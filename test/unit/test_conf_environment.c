@@ -145,6 +145,11 @@ static void a_mounted_list_wins(void **state)
 	               "POSTGRESQL_USERNAME, POSTGRESQL_PASSWORD, PGBOUNCER_USERLIST\n");
 	/* nobody needs the password then */
 	assert_errors(ENV("POSTGRESQL_USERNAME=bob"), files, "");
+	/* but who is named becomes an administrator: that is a line of the file, and stays one */
+	assert_errors(
+	    ENV("POSTGRESQL_USERNAME=bob\nmax_client_conn = 7"), files,
+	    "environment variable POSTGRESQL_USERNAME: there is a line break in the value / Write the value on "
+	    "one line; a line break at its end often comes from \"echo\" without -n.\n");
 }
 
 static void with_edoburus_conventions_the_user_is_added_to_it(void **state)
