@@ -48,8 +48,8 @@ LABEL org.opencontainers.image.title="pgweir" \
 	org.opencontainers.image.licenses="PostgreSQL"
 USER 70:70
 EXPOSE 5432 6432 9127
-# Transactions may end, then all clients are disconnected: SIGTERM would wait for clients, and docker stop kills after 10 seconds
-STOPSIGNAL SIGINT
+# Transactions may end, and after drain_timeout clients are told to go
+STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=5s --start-period=10s --retries=2 CMD ["/healthcheck.sh"]
 ENTRYPOINT ["/entrypoint.sh"]
 CMD ["/usr/bin/pgbouncer", "--env"]

@@ -32,7 +32,7 @@ def test_image_is_described():
 	config = image(IMAGE)["Config"]
 	labels = {name.removeprefix("org.opencontainers.image."): value for name, value in config["Labels"].items()}
 	assert labels["title"] == "pgweir" and labels["licenses"] == "PostgreSQL" and "PgBouncer" in labels["description"]
-	assert config["User"] == "70:70" and config["StopSignal"] == "SIGINT"
+	assert config["User"] == "70:70" and config["StopSignal"] == "SIGTERM"
 	assert set(config["ExposedPorts"]) == {"5432/tcp", "6432/tcp", "9127/tcp"}
 
 
@@ -134,18 +134,20 @@ def test_signals_pause_and_resume_it(start):
 		assert found == [7]
 
 
-def test_docker_stop_lets_transactions_end_and_is_not_held_up_by_idle_clients(start):
-	pooler = start(pool_mode="transaction")
+@pytest.mark.parametrize("mode", ["session", "transaction"])
+def test_docker_stop_lets_transactions_end_and_tells_idle_clients(run, db, mode):
+	pooler = run(env={"DATABASE_URL": "postgres://app:app@db/app", "POOL_MODE": mode, "LISTEN_PORT": "6432"}).until_up()
 	with pooler.connect(autocommit=True) as idle, pooler.connect() as busy:
 		idle.execute("SELECT 1")
 		busy.execute("CREATE TEMP TABLE t (n int)")
 		stopping = subprocess.Popen([DOCKER, "stop", "--time", "120", pooler.name], stdout=subprocess.DEVNULL)
-		until(lambda: "SIGINT" in pooler.log(), 30, "it has been told to stop")
+		until(lambda: "drain_timeout is over" in pooler.log(), 60, "clients are told to leave")
 		busy.execute("INSERT INTO t VALUES (1)")
 		busy.commit()
 		assert stopping.wait(100) == 0
-		with pytest.raises(psycopg.OperationalError):
+		with pytest.raises(psycopg.OperationalError) as told:
 			idle.execute("SELECT 1")
+		assert "terminating connection due to administrator command" in str(told.value) and "shutting down" in str(told.value)
 	assert pooler.state["ExitCode"] == 0, pooler.log()
 
 

@@ -342,7 +342,8 @@ static void what_is_shown_has_no_secrets_and_says_where_it_is_from(void **state)
 	    "; /etc/pgbouncer/pgbouncer.ini\n[databases]\n; from DATABASES_HOST, DATABASES_PASSWORD\n"
 	    "\"*\" = host='h' port='5432' user='postgres' password='********'\n\n[pgbouncer]\nadmin_users = postgres\n"
 	    "auth_file = /etc/pgbouncer/userlist.txt\nauth_type = any\n"
-	    "ignore_startup_parameters = extra_float_digits\nlisten_addr = 0.0.0.0\nhttp_listen = 0.0.0.0:9127\n"
+	    "ignore_startup_parameters = extra_float_digits\nlisten_addr = 0.0.0.0\ndrain_timeout = 3\nhttp_listen = "
+	    "0.0.0.0:9127\n"
 	    "; from HTTP_AUTH_USER\nhttp_auth_user = u\n; from HTTP_AUTH_PASSWORD\nhttp_auth_password = ********\n"
 	    "\n; /etc/pgbouncer/userlist.txt\n; from DATABASES_PASSWORD\n\"postgres\" \"********\"\n");
 	assert_shown(

@@ -5,7 +5,7 @@
 #include "conf/entry.h"
 #include "conf/variables.h"
 
-#define COMMON "http_listen = 0.0.0.0:9127\n"
+#define COMMON "drain_timeout = 3\nhttp_listen = 0.0.0.0:9127\n"
 
 /* ---- the images' own examples ---- */
 
