@@ -28,9 +28,8 @@
 #define HTTP_IDLE_US 60000000u    /* between two requests */
 
 #define HTTP_MAX_HEADERS 8192u /* bytes of a request */
-#define HTTP_MAX_UNSENT                                                                                                \
-	(32u << 20)              /* bytes of answers that nobody takes; further big answers are refused meanwhile      \
-	                          */
+/* Bytes of answers that nobody takes; further big answers are refused meanwhile. */
+#define HTTP_MAX_UNSENT (32u << 20)
 #define HTTP_SMALL_ANSWER 65536u /* bytes; bigger ones are big */
 
 struct http;
