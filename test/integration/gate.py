@@ -151,8 +151,8 @@ class Gate:
 		client.close()
 
 	def _play(self, client):
-		client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 		try:
+			client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 			self.part(client)
 		except OSError:
 			pass
