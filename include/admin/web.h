@@ -24,6 +24,8 @@ struct web *web_new(const struct control *control, struct console *console) MUST
 /* Requests that are not answered yet are not answered any more. */
 void web_free(struct web *w);
 
+/* No more connections than so many, if that is possible. Before it listens. */
+void web_set_most(struct web *w, unsigned most);
 /* Where it listens. */
 bool web_listen(struct web *w, const struct address *a, bool reuseport, struct failure *why) MUST_USE;
 void web_stop_listening(struct web *w);

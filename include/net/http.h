@@ -20,6 +20,7 @@
 
 /* Of all listeners together. */
 #define HTTP_MAX_CONNECTIONS 256u
+#define HTTP_LEAST_CONNECTIONS 8u
 #define HTTP_MAX_LISTENERS 64u
 
 #define HTTP_REQUEST_US 10000000u /* from the first byte, or the connection's beginning, to a request's end */
@@ -43,6 +44,9 @@ typedef void http_handler(void *owner, struct http_request *r);
 struct http *http_new(struct loop *l, http_handler *handler, void *owner) MUST_USE;
 /* Closes everything. Requests that are not answered yet are freed by their answer, as if their connection had ended. */
 void http_free(struct http *h);
+
+/* No more connections than so many, if that is possible; HTTP_MAX_CONNECTIONS by default. Before it listens. */
+void http_set_most(struct http *h, unsigned most);
 
 /* Listens. False with `why` filled in. */
 bool http_listen(struct http *h, const struct address *a, bool reuseport, struct failure *why) MUST_USE;

@@ -206,6 +206,11 @@ void web_free(struct web *w)
 	mem_free(w);
 }
 
+void web_set_most(struct web *w, unsigned most)
+{
+	http_set_most(w->http, most);
+}
+
 bool web_listen(struct web *w, const struct address *a, bool reuseport, struct failure *why)
 {
 	return http_listen(w->http, a, reuseport, why);

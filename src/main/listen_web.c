@@ -6,8 +6,11 @@
 #include "admin/web.h"
 #include "conf/http_listen.h"
 #include "main/supervisor.h"
+#include "net/http.h"
 #include "os/error.h"
 #include "os/socket.h"
+
+#define DESCRIPTORS_PART 16 /* of too few, for watchers */
 
 static bool is_empty(const char *text)
 {
@@ -105,6 +108,14 @@ static bool listen_at(struct supervisor *s, const struct http_place *place)
 	return any || s->config->is_http_optional;
 }
 
+/* Watchers must not take the descriptors that clients need. */
+static unsigned most_connections(const struct supervisor *s)
+{
+	long limit = os_raise_descriptor_limit(0, NULL);
+
+	return limit < 0 || limit >= s->n_descriptors ? HTTP_MAX_CONNECTIONS : (unsigned)(limit / DESCRIPTORS_PART);
+}
+
 bool listen_web_start(struct supervisor *s)
 {
 	const char *list = s->config->settings.http_listen;
@@ -118,6 +129,7 @@ bool listen_web_start(struct supervisor *s)
 		log_write(s->log, LEVEL_FATAL, "out of memory");
 		return false;
 	}
+	web_set_most(s->web, most_connections(s));
 	while (http_listen_next(&list, &place, &found) && found)
 		if (!listen_at(s, &place))
 			return false;

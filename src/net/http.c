@@ -24,8 +24,9 @@
 #include "net/loop_private.h"
 
 #define BACKLOG 511
-#define ROOM 32u         /* slots that are made free again each turn, for as many new connections in the next */
-#define MAX_BODY 4096    /* of what is refused anyway */
+#define ROOM_PART 8u  /* this part of the slots is made free again each turn, for as many new connections in the next  \
+	               */
+#define MAX_BODY 4096 /* of what is refused anyway */
 #define MAX_INPUT 32768u /* bytes read ahead; more than a request may have */
 #define LOOK_US US_PER_S
 #define EVERY_METHOD 0xffff /* each is answered by us: 405 */
@@ -69,7 +70,7 @@ struct http {
 	struct listener_of_http *listeners[HTTP_MAX_LISTENERS];
 	unsigned n_listeners;
 	struct list free, open; /* open: in the order in which each last did something */
-	unsigned n_open;
+	unsigned n_open, most;
 	size_t unsent;
 	struct connection slots[HTTP_MAX_CONNECTIONS];
 };
@@ -127,8 +128,8 @@ static void connection_gone(struct connection *c)
 	c->state = CONNECTION_FREE;
 	list_remove(&c->node);
 	list_add_tail(&h->free, &c->node);
-	h->n_open--;
-	listen_again(h, true);
+	if (--h->n_open < h->most)
+		listen_again(h, true);
 }
 
 static void evhttp_closes(struct evhttp_connection *evcon, void *arg)
@@ -213,7 +214,7 @@ static struct bufferevent *new_buffer(struct event_base *base, void *arg)
 	bufferevent_incref(buffer);
 	c->fresh = buffer;
 	enter(c, CONNECTION_FRESH, HTTP_REQUEST_US);
-	if (++h->n_open == HTTP_MAX_CONNECTIONS)
+	if (++h->n_open >= h->most)
 		listen_again(h, false);
 	loop_again(h->loop, &h->fresh_task);
 	return buffer;
@@ -247,7 +248,7 @@ static void adopt(struct connection *c)
 /* For as many as may come in one turn. Those that have just come are not sent away: first they may ask. */
 static void make_room(struct http *h)
 {
-	while (h->n_open > HTTP_MAX_CONNECTIONS - ROOM && close_oldest(h))
+	while (h->n_open > h->most - h->most / ROOM_PART && close_oldest(h))
 		;
 }
 
@@ -283,10 +284,10 @@ static void look(void *owner)
 		if (is_late(c, now_us))
 			connection_close(c);
 	}
-	if (h->n_open == HTTP_MAX_CONNECTIONS)
+	if (h->n_open >= h->most)
 		make_room(h);
 	/* cannot_accept has switched it off */
-	if (h->n_open < HTTP_MAX_CONNECTIONS)
+	if (h->n_open < h->most)
 		listen_again(h, true);
 }
 
@@ -655,6 +656,7 @@ struct http *http_new(struct loop *l, http_handler *handler, void *owner)
 	h->loop = l;
 	h->handler = handler;
 	h->owner = owner;
+	h->most = HTTP_MAX_CONNECTIONS;
 	list_init(&h->free);
 	list_init(&h->open);
 	loop_task_init(&h->fresh_task, adopt_fresh);
@@ -670,6 +672,13 @@ struct http *http_new(struct loop *l, http_handler *handler, void *owner)
 	}
 	timer_set(h->look, loop_now_us(l) + LOOK_US);
 	return h;
+}
+
+void http_set_most(struct http *h, unsigned most)
+{
+	h->most = most < HTTP_LEAST_CONNECTIONS ? HTTP_LEAST_CONNECTIONS
+	          : most < HTTP_MAX_CONNECTIONS ? most
+	                                        : HTTP_MAX_CONNECTIONS;
 }
 
 static void listener_of_http_free(struct listener_of_http *l)

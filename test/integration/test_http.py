@@ -463,6 +463,21 @@ def test_thousands_that_begin_a_request_are_bounded(web, pooler, busy_client):
 	assert pooler.serves()
 
 
+def test_watchers_leave_descriptors_to_clients(web, start_pooler):
+	pooler = start_pooler(http_listen=web.listen, descriptors=150, max_client_conn=50)
+	strangers = [web.connect() for _ in range(300)]
+	try:
+		assert web.status("/livez") == 200
+		clients = [pooler.login() for _ in range(20)]
+		assert [c.value("SELECT 1") for c in clients] == ["1"] * 20
+		assert web.status("/livez") == 200
+		assert descriptors(pooler) < 75
+		assert "accept() failed" not in pooler.log()
+	finally:
+		for s in strangers:
+			s.close()
+
+
 def test_idle_connections_make_room(web, pooler):
 	"""Those that were answered and wait for more go when others come."""
 	idle = []
