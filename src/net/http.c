@@ -24,9 +24,8 @@
 #include "net/loop_private.h"
 
 #define BACKLOG 511
-#define ROOM_PART 8u  /* this part of the slots is made free again each turn, for as many new connections in the next  \
-	               */
-#define MAX_BODY 4096 /* of what is refused anyway */
+#define ROOM_PART 8u     /* slots that are made free again each turn, for as many new ones: an eighth */
+#define MAX_BODY 4096    /* of what is refused anyway */
 #define MAX_INPUT 32768u /* bytes read ahead; more than a request may have */
 #define LOOK_US US_PER_S
 #define EVERY_METHOD 0xffff /* each is answered by us: 405 */
