@@ -498,7 +498,9 @@ static void told_outage(struct client *c, struct outage *outage, bool known_befo
 	c->untold = !telling_add(c->worker, c->entry.seat, outage);
 	if (c->state == CLIENT_LOOKUP)
 		lookup_tell_outage(c, outage);
-	else if (known_before && c->state != CLIENT_IDLE && c->state != CLIENT_QUEUED)
+	else if (c->state == CLIENT_IDLE || c->state == CLIENT_QUEUED)
+		client_fail_asked(c, &words);
+	else if (known_before)
 		told_known(c, &words);
 	else
 		client_fail(c, &words);
@@ -647,7 +649,7 @@ void client_settings_changed(struct client *c)
 
 /* ---- the end ---- */
 
-void client_fail(struct client *c, const struct words *words)
+static void fail(struct client *c, const struct words *words, bool asked)
 {
 	struct str *out = &c->worker->scratch;
 	bool at_boundary = c->server == NULL || framer_at_boundary(&c->server->framer) || c->server->swallowing;
@@ -663,11 +665,23 @@ void client_fail(struct client *c, const struct words *words)
 	}
 	str_clear(out);
 	message_error(out, words);
+	if (asked)
+		message_ready(out, 'I');
 	if (at_boundary && !out->failed) {
 		v = (struct iovec){out->data, out->len};
 		(void)!stream_write(c->stream, &v, 1, NULL);
 	}
 	client_close(c, words->message);
+}
+
+void client_fail(struct client *c, const struct words *words)
+{
+	fail(c, words, false);
+}
+
+void client_fail_asked(struct client *c, const struct words *words)
+{
+	fail(c, words, true);
 }
 
 void client_fail_text(struct client *c, const char *precise, const char *text)

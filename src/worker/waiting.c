@@ -554,7 +554,10 @@ static void fail_with(struct client *c, const char *class, struct words *words, 
 		c->untold = !telling_add(c->worker, c->entry.seat, why->crowd.outage);
 	if (class != NULL)
 		client_note(c, class, NULL, words->message, words->hint);
-	client_fail(c, words);
+	if (c->state == CLIENT_QUEUED)
+		client_fail_asked(c, words);
+	else
+		client_fail(c, words);
 	str_fini(&detail);
 	str_fini(&hint);
 }

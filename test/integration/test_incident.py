@@ -7,6 +7,7 @@ Then the same with one old server connection that still works and is busy, which
 import re
 from contextlib import closing
 
+import psycopg2
 import pytest
 
 from told import errors, is_served, query_error
@@ -152,3 +153,18 @@ def test_old_server_that_comes_free_in_time_serves_everybody(start_pooler, clust
 			assert not errors(w.until("Z"))
 	for w in clients:
 		w.close()
+
+
+def test_driver_that_asks_has_the_line_in_its_exception(start_pooler, cluster, hba):
+	"""Not only that the connection was closed, which is all that libpq since 15 tells of a FATAL in the midst of PQexec()."""
+	pooler = start_pooler(auth_type="scram-sha-256", server_down_wait=LONG)
+	with closing(pooler.connect()) as conn, conn.cursor() as cursor:
+		cursor.execute("SELECT 1")
+		conn.commit()
+		hba(OWN)
+		pooler.console("RECONNECT")
+		until(lambda: cluster.backends("usename = 'app'") == 0, what="the pool has no servers left")
+		with pytest.raises(psycopg2.Error) as caught:
+			cursor.execute("SELECT 1")
+		assert caught.value.pgcode == "28000" and WORDS in str(caught.value)
+		assert re.search(r"^host +app +app +127\.0\.0\.1/32 +scram-sha-256$", str(caught.value), re.MULTILINE)
