@@ -117,6 +117,10 @@ class Scene:
 		"""With those variables; containers that this changes are made anew. The pooler answers afterwards, if it is among them."""
 		self.compose("up", "--no-build", "--detach", *services, **variables)
 
+	def up_anew(self, service="pgweir"):
+		"""With nothing left of what it had."""
+		self.up("--force-recreate", "--no-deps", service)
+
 	def shop_answers(self, url=SHOP):
 		until(lambda: get(f"{url}/health").status == 200, 60, "the application is up")
 

@@ -92,6 +92,7 @@ class Hour:
 	def __init__(self, scene, seconds):
 		scene.cluster.set_hba(OPEN)
 		scene.up("pgweir", "shop")
+		scene.up_anew()
 		scene.shop_answers()
 		until(lambda: get(f"{SHOP}/customers/1").status == 200, 30, "the application has its database")
 		with closing(psycopg2.connect(URL)) as holder, holder.cursor() as cursor:

@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from story import Comparison, Outage
+from story import Comparison, Hour, Outage
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,18 @@ def test_printed_line_is_all_that_it_takes(outage, figure):
 	figure(f"from the reload of pg_hba.conf to the last request that fails: {outage.back_after():.1f} s (wanted: 3)")
 	assert outage.back_after() < 30
 	assert outage.served
+
+
+def test_behind_one_old_busy_connection_everybody_reads_both_facts(scene, outage, figure):
+	"""As it happened; what was here before said nothing for 120 s, and then nothing of the cause."""
+	hour = Hour(scene, 15)
+	figure(f"behind one busy connection {len(hour.failed)} requests failed, after {hour.waits[0]:.1f} to {hour.waits[-1]:.1f} s")
+	assert hour.failed and hour.waits[-1] < 60
+	address = scene.address()
+	for request in hour.failed:
+		assert "1 of 1 servers are busy" in request["error"] and "idle in transaction" in request["error"]
+		assert f'no pg_hba.conf entry for host "{address}", user "app", database "app"' in request["error"]
+		assert scene.remedy(request["error"]).split() == ["host", "app", "app", address + "/32", "scram-sha-256"]
 
 
 @pytest.mark.parametrize("users", [50, 100])
