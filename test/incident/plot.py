@@ -3,7 +3,7 @@
 import math
 
 WIDTH, HEIGHT = 720, 320
-LEFT, RIGHT, TOP, BOTTOM = 64, 704, 24, 280
+LEFT, RIGHT, TOP, BOTTOM = 64, 690, 24, 280
 SECONDS = 15 # before and after the remedy
 DECADES = (1, 5) # 10^1 to 10^5 ms
 
@@ -33,7 +33,7 @@ def outage(told):
 		parts.append(label(x_of(seconds), BOTTOM + 18, f"{seconds:+d} s" if seconds else "0", text_anchor="middle"))
 	parts.append('</g>')
 	parts.append(f'<path d="M{x_of(0):.1f} {TOP}V{BOTTOM}" stroke="#000" stroke-dasharray="4 3"/>')
-	parts.append(label(x_of(0) + 6, TOP + 10, "the printed line is in pg_hba.conf, PostgreSQL reloaded"))
+	parts.append(label(x_of(0) + 6, TOP + 10, "the printed line is added, PostgreSQL reloaded"))
 	for color, requests in (("#2a7f3f", told.served), ("#c0281c", told.failed)):
 		dots = ((r["at"] - told.reloaded, r["ms"]) for r in requests)
 		path = "".join(f"M{x_of(at):.1f} {y_of(ms):.1f}h0" for at, ms in dots if -SECONDS <= at <= SECONDS)
