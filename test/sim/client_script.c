@@ -507,6 +507,15 @@ static void take_login(struct script *s, const char *message, size_t len)
 	}
 }
 
+/* Whoever waits for an answer and is told that there will be none gets it behind FATAL, for libpq's PQexec(). */
+static bool is_end_of_what_was_asked(struct script *s, const char *message)
+{
+	bool fits = s->had_error && !s->had_end && s->state == SCRIPT_RUNS && message[0] == 'Z' && message[5] == 'I';
+
+	s->had_end |= fits;
+	return fits;
+}
+
 static void take_message(struct script *s, char *message, size_t len)
 {
 	world_trace(s->world, "client %u <- %c %zu bytes", s->number, message[0], len - 5);
@@ -519,7 +528,7 @@ static void take_message(struct script *s, char *message, size_t len)
 			wrong(s, message, "turned away without a reason");
 		return;
 	}
-	if (s->state == SCRIPT_ENDED)
+	if (s->state == SCRIPT_ENDED || is_end_of_what_was_asked(s, message))
 		return;
 	if (s->had_error)
 		wrong(s, message, "something behind a FATAL that says: %s", s->fatal);

@@ -25,6 +25,7 @@ struct script {
 	bool quiet;         /* starts nothing new */
 	bool forgets;       /* has said DEALLOCATE ALL: no names until it is answered */
 	bool had_error;     /* FATAL has come */
+	bool had_end;       /* and ReadyForQuery behind it */
 	char fatal[120];
 	bool cancel_asked; /* once, at any time */
 	bool cancel_sent;  /* for what it runs now */
