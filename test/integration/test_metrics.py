@@ -13,6 +13,7 @@ from gate import Gate
 from metrics import OPEN, TEXT, fetch, samples, scrape, types, value
 from pooler import ROOT
 from processes import Port, account, end, start
+from told import errors
 from waiting import until
 from wire import ServerError, Wire, parse, query, startup_raw, sync
 
@@ -240,7 +241,7 @@ def test_who_waited_is_told_from_who_did_not(watch):
 		assert 0 < value(found, "pgweir_client_wait_seconds_sum") < 60
 		holder.ask(query("BEGIN"))
 		other.send(query("SELECT 1"))
-		assert "query_wait_timeout" in other.ended()[-1].text
+		assert "query_wait_timeout" in errors(other.ended())[0].text
 		found = scrape(pooler.web)
 		assert value(found, "pgweir_client_wait_failed_seconds_count") == 1
 		assert value(found, "pgweir_client_wait_failed_seconds_bucket", le="0.5") == 0
