@@ -54,6 +54,25 @@ class Service:
 		os.mkfifo(self.path(name))
 		os.chmod(self.path(name), 0o666)
 
+	def modules_run(self):
+		for pid in filter(str.isdigit, os.listdir("/proc")):
+			try:
+				with open(f"/proc/{pid}/cmdline") as f:
+					if self.path("program") in f.read().split("\0"):
+						return True
+			except (FileNotFoundError, ProcessLookupError):
+				continue # it has ended meanwhile
+		return False
+
+	def end(self):
+		"""Whoever still waits at the gate would wait there for ever."""
+		if os.path.exists(self.path("gate")):
+			gate = os.open(self.path("gate"), os.O_RDWR | os.O_NONBLOCK)
+			os.write(gate, b"go\n" * 1000)
+			until(lambda: not self.modules_run(), 30, "all modules have ended")
+			os.close(gate)
+		shutil.rmtree(self.folder, ignore_errors=True)
+
 	def start(self, command, *arguments, **more):
 		"""Starts a program that sees this service."""
 		settings = ["PAM_WRAPPER=1", f"PAM_WRAPPER_SERVICE_DIR={self.path('service')}", f"LD_PRELOAD={WRAPPER}", f"TMPDIR={self.folder}"]
@@ -65,7 +84,7 @@ def service(folder):
 	made = Service(folder)
 	made.say(MATRIX)
 	yield made
-	shutil.rmtree(made.folder, ignore_errors=True)
+	made.end()
 
 
 @pytest.fixture(params=[1, pytest.param(4, marks=pytest.mark.pgweir)])
