@@ -70,18 +70,28 @@ static struct conf_error *next_error(struct variables *v)
 	return &errors->at[errors->n++];
 }
 
-void variable_fail(struct variables *v, const struct variable *variable, const char *fmt, ...)
+/* `variable` NULL: it is not a single one's fault. */
+static void PRINTF(3, 0) fail_with(struct variables *v, const struct variable *variable, const char *fmt, va_list args)
 {
 	struct conf_error *error = next_error(v);
 	char text[600];
-	va_list args;
 
 	if (error == NULL)
 		return;
-	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
+	if (variable == NULL)
+		(void)conf_fail(error, NULL, 0, "%s", text);
+	else
+		(void)conf_fail(error, NULL, 0, "environment variable %s: %s", variable->said, text);
+}
+
+void variable_fail(struct variables *v, const struct variable *variable, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	fail_with(v, variable, fmt, args);
 	va_end(args);
-	(void)conf_fail(error, NULL, 0, "environment variable %s: %s", variable->said, text);
 }
 
 void variable_fail_as(struct variables *v, const struct variable *variable, const struct conf_error *why)
@@ -96,16 +106,11 @@ void variable_fail_as(struct variables *v, const struct variable *variable, cons
 
 void variables_fail(struct variables *v, const char *fmt, ...)
 {
-	struct conf_error *error = next_error(v);
-	char text[600];
 	va_list args;
 
-	if (error == NULL)
-		return;
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	fail_with(v, NULL, fmt, args);
 	va_end(args);
-	(void)conf_fail(error, NULL, 0, "%s", text);
 }
 
 void variables_hint(struct variables *v, const char *fmt, ...)
