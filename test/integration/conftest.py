@@ -8,7 +8,8 @@ import tempfile
 import pytest
 
 from cluster import Cluster
-from pooler import Pooler, is_sanitized
+from gate import Gate
+from pooler import Pooler, end_all, is_sanitized
 
 THREADS = [1, pytest.param(2, marks=pytest.mark.pgweir)]
 LONG = bool(os.environ.get("PGWEIR_LONG"))
@@ -49,6 +50,14 @@ def cluster(folder):
 		made.stop()
 
 
+@pytest.fixture
+def gate(cluster):
+	"""In front of the server."""
+	made = Gate(cluster.port)
+	yield made
+	made.close()
+
+
 def _poolers(cluster, folder, request):
 	made = []
 
@@ -60,13 +69,7 @@ def _poolers(cluster, folder, request):
 	request.node.poolers = made
 	cluster.end_sessions() # what a shared pooler keeps would be counted
 	yield start
-	problems = []
-	for pooler in made:
-		try:
-			pooler.stop()
-		except AssertionError as e:
-			problems.append(str(e))
-		pooler.discard()
+	problems = end_all(made)
 	cluster.end_queries()
 	assert not problems, "\n".join(problems)
 

@@ -203,3 +203,15 @@ class Pooler:
 		"""A new client gets an answer to its query."""
 		with self.login(user, database) as w:
 			return w.value("SELECT 41 + 1") == "42"
+
+
+def end_all(poolers):
+	"""Ends and removes them; returns what went wrong with any."""
+	problems = []
+	for pooler in poolers:
+		try:
+			pooler.stop()
+		except AssertionError as e:
+			problems.append(str(e))
+		pooler.discard()
+	return problems

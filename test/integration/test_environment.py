@@ -9,7 +9,7 @@ import tempfile
 import psycopg2
 import pytest
 
-from pooler import PROGRAM, Pooler
+from pooler import PROGRAM, Pooler, end_all
 from processes import Port, account, environment, identity, make_directory
 from waiting import until
 
@@ -85,13 +85,7 @@ def environ(server, folder, request):
 
 	request.node.poolers = made
 	yield make
-	problems = []
-	for pooler in made:
-		try:
-			pooler.stop()
-		except AssertionError as e:
-			problems.append(str(e))
-		pooler.discard()
+	problems = end_all(made)
 	assert not problems, "\n".join(problems)
 
 

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from gate import Gate, error
+from gate import error
 from told import first_client, is_served, query_error
 from waiting import Stopwatch, silence, until
 from wire import message, query, types
@@ -39,13 +39,6 @@ SHUT = {
 	"too many connections": (lambda gate: gate.saying(error("53300", "sorry, too many clients already")), ("53300",),
 		"sorry, too many clients already", HELD),
 }
-
-
-@pytest.fixture
-def gate(cluster):
-	made = Gate(cluster.port)
-	yield made
-	made.close()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from gate import Gate, error
+from gate import error
 from pooler import is_sanitized
 from waiting import Stopwatch, until
 from wire import ServerError, message, query, types
@@ -35,13 +35,6 @@ WELCOME = OK + message("S", b"server_version\x0015.5\0") + message("S", b"client
 def fields(**values):
 	"""An ErrorResponse of these fields and no others."""
 	return message("E", b"".join(kind.encode() + value + b"\0" for kind, value in values.items()) + b"\0")
-
-
-@pytest.fixture
-def gate(cluster):
-	made = Gate(cluster.port)
-	yield made
-	made.close()
 
 
 @pytest.fixture

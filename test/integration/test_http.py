@@ -9,7 +9,6 @@ import threading
 import pytest
 
 from cluster import Cluster
-from gate import Gate
 from waiting import Stopwatch, until
 from wire import Closed, ServerError
 from web import Web, everything, statuses
@@ -23,13 +22,6 @@ LAST = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 @pytest.fixture
 def web():
 	made = Web()
-	yield made
-	made.close()
-
-
-@pytest.fixture
-def gate(cluster):
-	made = Gate(cluster.port)
 	yield made
 	made.close()
 

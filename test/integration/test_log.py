@@ -11,7 +11,7 @@ from datetime import datetime
 
 import pytest
 
-from gate import Gate, error
+from gate import error
 from told import errors, first_client, is_served
 from waiting import until
 from wire import Closed, ServerError, query, startup_raw
@@ -22,13 +22,6 @@ NO_ENTRY = ("28000", 'no pg_hba.conf entry for host "127.0.0.1", user "app", dat
 HOSTILE = [b'\n2026-01-01 00:00:00.000 UTC [1] FATAL forged', b'"}\n{"level":"FATAL","text":"forged"}', b"\x1b[31m\x07\x7f",
 	b"\xff\xfe latin1 \xe9", "right to left \u202e, separator \u2028".encode(), b"\\u0022\\", b"%s%n%x", b"x" * 60]
 HEAD = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \S+ \[\d+\] (FATAL|ERROR|WARNING|LOG) "
-
-
-@pytest.fixture
-def gate(cluster):
-	made = Gate(cluster.port)
-	yield made
-	made.close()
 
 
 def records(pooler):

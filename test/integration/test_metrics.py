@@ -9,7 +9,6 @@ import urllib.request
 import pytest
 
 from certificates import Authority
-from gate import Gate
 from metrics import OPEN, TEXT, fetch, samples, scrape, types, value
 from pooler import ROOT
 from processes import Port, account, end, start
@@ -34,13 +33,6 @@ def watch(start_pooler):
 	yield begin
 	for port in ports:
 		port.close()
-
-
-@pytest.fixture
-def gate(cluster):
-	made = Gate(cluster.port)
-	yield made
-	made.close()
 
 
 def outage_ends(pooler, database):

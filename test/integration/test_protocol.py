@@ -5,20 +5,12 @@ import threading
 
 import pytest
 
-from gate import Gate
 from waiting import until
 from wire import (GSSENC_REQUEST, PROTOCOL_3_0, PROTOCOL_3_2, SSL_REQUEST, ServerError, cancel, copy_done, message, query,
 	startup, startup_raw, types)
 
 READY = message("Z", b"I")
 OK = message("R", bytes(4))
-
-
-@pytest.fixture
-def gate(cluster):
-	made = Gate(cluster.port)
-	yield made
-	made.close()
 
 
 def packet(connection):

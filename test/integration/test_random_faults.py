@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from gate import Gate, error
+from gate import error
 from waiting import until
 from wire import Closed, ServerError, query
 
@@ -88,13 +88,6 @@ class Client(threading.Thread):
 				assert not rest, f"told twice: {m.text}; {rest[0].text}"
 				return False
 		return True
-
-
-@pytest.fixture
-def gate(cluster):
-	made = Gate(cluster.port)
-	yield made
-	made.close()
 
 
 @pytest.mark.parametrize("threads,seed", [(1, 1), (3, 2), pytest.param(4, 3, marks=pytest.mark.long), pytest.param(1, 4, marks=pytest.mark.long)])

@@ -5,7 +5,6 @@ import signal
 
 import pytest
 
-from gate import Gate
 from processes import cpu_seconds
 from waiting import silence, until
 from wire import cancel, query, types
@@ -17,13 +16,6 @@ def here(gate):
 
 def backend(w):
 	return int(w.value("SELECT pg_backend_pid()"))
-
-
-@pytest.fixture
-def gate(cluster):
-	made = Gate(cluster.port)
-	yield made
-	made.close()
 
 
 @pytest.mark.pgweir

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from gate import Gate, pump
+from gate import pump
 from pooler import is_pgweir
 from told import errors
 from waiting import Stopwatch, until
@@ -19,13 +19,6 @@ SECOND = 1  # the timeout under test; others are NEVER
 NEVER = 600
 SOON = 20   # "it happened, and not because of another timeout"
 ONE = {"default_pool_size": 1}
-
-
-@pytest.fixture
-def gate(cluster):
-	made = Gate(cluster.port)
-	yield made
-	made.close()
 
 
 # Scenes: each returns the client whom the timeout will meet, and whatever must stay open.

@@ -12,7 +12,6 @@ import pytest
 
 from certificates import Authority, certify, turn_tls_on
 from cluster import Cluster
-from gate import Gate
 from processes import account
 from waiting import until
 from wire import SSL_REQUEST, Closed, ServerError, Wire, query, startup
@@ -511,13 +510,6 @@ def test_a_cancel_request_to_an_encrypted_server_is_encrypted(start_pooler, tls_
 
 
 # Servers that are none, or worse
-
-@pytest.fixture
-def gate(cluster):
-	made = Gate(cluster.port)
-	yield made
-	made.close()
-
 
 def through(start_pooler, gate, **settings):
 	return start_pooler(databases={"app": f"host=127.0.0.1 port={gate.port}"}, **dict({"server_down_wait": 1, "server_connect_timeout": 3}, **settings))

@@ -7,7 +7,6 @@ import re
 
 import pytest
 
-from gate import Gate
 from waiting import until
 from wire import ServerError, query
 
@@ -15,13 +14,6 @@ pytestmark = pytest.mark.pgweir
 
 THREADS = [1, 3]
 QUEUED = "No server connection available in postgres backend, client being queued"
-
-
-@pytest.fixture
-def gate(cluster):
-	made = Gate(cluster.port)
-	yield made
-	made.close()
 
 
 def notice(w):
