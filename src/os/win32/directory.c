@@ -214,7 +214,7 @@ int directory_names(const char *directory, const char *pattern, char ***names)
 
 bool directory_enter(const char *directory)
 {
-	/* no "\\\\?\\" here: it is refused */
+	/* without the beginning of long paths, which is refused here */
 	wchar_t *wide = wide_of(directory);
 	bool good = wide != NULL && SetCurrentDirectoryW(wide);
 
