@@ -25,6 +25,30 @@
 /* Room for an entry of the user or group database; groups may be long. */
 #define ENTRY_BYTES 65536
 
+char *const *os_begin(int *argc, char **argv)
+{
+	(void)argc;
+	/* for all threads, before there are any */
+	signal(SIGPIPE, SIG_IGN);
+	/* process 1 of a container inherits the orphans there: the kernel shall bury them, we have no children to wait
+	 * for */
+	if (getpid() == 1)
+		signal(SIGCHLD, SIG_IGN);
+	tzset();
+	return argv;
+}
+
+char *const *os_environment(void)
+{
+	return environ;
+}
+
+/* The locale's variables say it. */
+bool os_console_is_utf8(void)
+{
+	return false;
+}
+
 const char *os_machine_name(char *buf, size_t size)
 {
 	if (gethostname(buf, size) != 0)
@@ -92,7 +116,7 @@ bool os_is_in_container(const char *root)
 
 const char *os_name_servers(const char *path, char *buf, size_t size)
 {
-	FILE *file = fopen(path, "re");
+	FILE *file = fopen(path == NULL ? "/etc/resolv.conf" : path, "re");
 	char line[256], address[64];
 	size_t used = 0;
 
@@ -160,6 +184,11 @@ static bool become(const struct passwd *user)
 		errno = EPERM;
 		return false;
 	}
+	return true;
+}
+
+bool os_can_switch_user(void)
+{
 	return true;
 }
 
@@ -302,6 +331,11 @@ void pidfile_remove(const char *path, int fd)
 	if (is_file_at(path, fd))
 		unlink(path);
 	close(fd);
+}
+
+bool os_can_daemonize(void)
+{
+	return true;
 }
 
 /* The standard streams lead nowhere from now on. */
