@@ -96,10 +96,12 @@ enum daemon_role os_daemonize(int *ready) MUST_USE;
 void os_daemon_ready(int ready);
 
 /*
- * The system log. `ident` is kept by reference: it must live until the next open or close. Unknown facilities are
- * "daemon". Main thread at any time; the sink may be called by any thread meanwhile.
+ * The system log: syslog, or Windows' Event Log. `ident` is kept by reference: it must live until the next open or
+ * close. Unknown facilities are "daemon". Where events have numbers, `id_of` tells a record's; 0: it is left out. Main
+ * thread at any time; the sink may be called by any thread meanwhile.
  */
-void os_syslog_open(const char *ident, const char *facility);
+typedef unsigned os_event_id(const struct log_event *e);
+void os_syslog_open(const char *ident, const char *facility, os_event_id *id_of);
 void os_syslog_close(void);
 void os_syslog_sink(const struct log_event *e, const char *text);
 

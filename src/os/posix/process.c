@@ -445,8 +445,9 @@ static int facility_from_text(const char *text)
 	return LOG_DAEMON;
 }
 
-void os_syslog_open(const char *ident, const char *facility)
+void os_syslog_open(const char *ident, const char *facility, os_event_id *id_of)
 {
+	(void)id_of; /* syslog has no numbers */
 	openlog(ident, LOG_PID, facility_from_text(facility));
 }
 
