@@ -22,9 +22,19 @@ static bool is_empty(const char *text)
 	return text == NULL || text[0] == '\0';
 }
 
-static void say_why(struct log *log, const struct conf_error *why)
+void start_say_why(struct log *log, const struct conf_error *why)
 {
-	log_write(log, LEVEL_ERROR, "%s%s%s", why->text, why->hint[0] == '\0' ? "" : "\nHINT: ", why->hint);
+	struct log_event e = {.level = LEVEL_ERROR, .event = "config_refused", .text = why->text, .hint = why->hint};
+
+	log_event(log, &e);
+}
+
+/* Behind start_say_why. */
+static void say_end(struct log *log, const char *text)
+{
+	struct log_event e = {.level = LEVEL_FATAL, .event = "refused_again", .text = text};
+
+	log_event(log, &e);
 }
 
 /* A file, a URL, or the environment. NULL, after saying why. */
@@ -39,7 +49,7 @@ static struct config *load(const struct options *o, struct log *log)
 	c = conf_is_url(o->source) ? config_from_url(o->source, &why)
 	                           : config_load(o->source, NULL, conf_read_file, NULL, &why);
 	if (c == NULL)
-		say_why(log, &why);
+		start_say_why(log, &why);
 	return c;
 }
 
@@ -63,9 +73,9 @@ struct config *start_load(const struct options *o, struct log *log)
 		return c;
 	}
 	if (c != NULL)
-		say_why(log, &why);
+		start_say_why(log, &why);
 	config_unref(c);
-	log_write(log, LEVEL_FATAL, "%s", failure_of(o));
+	say_end(log, failure_of(o));
 	return NULL;
 }
 
@@ -124,8 +134,8 @@ bool start_account(const struct options *o, struct config *c, struct logging *lo
 		return false;
 	if (tls)
 		return true;
-	say_why(log, &why);
-	log_write(log, LEVEL_FATAL, "TLS setup failed");
+	start_say_why(log, &why);
+	say_end(log, "TLS setup failed");
 	return false;
 }
 
@@ -224,11 +234,13 @@ bool start_pidfile(const struct settings *s, int *fd, struct log *log)
 
 void start_say_up(struct log *log, const char *loop_method)
 {
-	char dns[64], reason[128];
+	char dns[64], text[512], reason[128];
+	struct log_event e = {.level = LEVEL_LOG, .event = "started", .text = text};
 
-	log_write(log, LEVEL_LOG, "process up: PgBouncer %s, libevent %s (%s), adns: %s, tls: %s", PGBOUNCER_VERSION,
-	          libraries_event_version(), loop_method, libraries_dns_backend(dns, sizeof(dns)),
-	          libraries_tls_version());
+	snprintf(text, sizeof(text), "process up: PgBouncer %s, libevent %s (%s), adns: %s, tls: %s", PGBOUNCER_VERSION,
+	         libraries_event_version(), loop_method, libraries_dns_backend(dns, sizeof(dns)),
+	         libraries_tls_version());
+	log_event(log, &e);
 	if (!service_notify("READY=1"))
 		log_write(log, LEVEL_WARNING, "could not notify service manager: %s",
 		          os_error_text(errno, reason, sizeof(reason)));
