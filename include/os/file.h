@@ -33,6 +33,15 @@ FILE *file_open(const char *path) MUST_USE;
    or removed meanwhile. A descriptor for write(2), or -1. */
 int file_open_append(const char *path) MUST_USE;
 
+/* A new, empty one (mode 0644). EEXIST: there is one; of several that try at the same time one succeeds. */
+bool file_make(const char *path) MUST_USE;
+
+/* Whether it is a file with bytes of its own: no directory, pipe or device. */
+bool file_is_plain(const char *path) MUST_USE;
+
+/* Whether the file of this path is now the one behind the descriptor, not another that has taken its name. */
+bool file_is_at(const char *path, int fd) MUST_USE;
+
 /* Whether this process may: now, and as far as the system tells without trying. */
 bool file_exists(const char *path) MUST_USE;
 bool file_is_readable(const char *path) MUST_USE;

@@ -13,6 +13,7 @@
 #include "main/check_offline.h"
 #include "main/supervisor.h"
 #include "os/error.h"
+#include "os/file.h"
 #include "os/socket.h"
 
 static bool is_empty(const char *text)
@@ -137,6 +138,28 @@ static void look_at_written(struct findings *f, const char *setting, const char 
 		finding_remedy(n, "chown %s %s", account, path);
 	else
 		finding_remedy(n, "Make the directory \"%s\" and let account \"%s\" write there.", directory, account);
+}
+
+/* A directory where nothing can be made; what the log file itself needs has been looked at. */
+static void look_at_rotation(struct findings *f, const struct settings *s, const char *account)
+{
+	char directory[1024];
+	struct finding *n;
+
+	if (is_empty(s->logfile) || (s->log_rotation_size_bytes == 0 && s->log_rotation_age_us == 0))
+		return;
+	if (file_exists(s->logfile) && !file_is_plain(s->logfile)) {
+		(void)findings_add(f, SEVERITY_WARNING, "files",
+		                   "logfile \"%s\" is not rotated: it is a pipe or a device", s->logfile);
+		return;
+	}
+	if (!directory_of(s->logfile, directory, sizeof(directory)) || directory_is_writable(directory) ||
+	    !file_exists(s->logfile))
+		return;
+	n = findings_add(f, SEVERITY_WARNING, "files",
+	                 "logfile \"%s\" cannot be rotated: account \"%s\" cannot make files in its directory",
+	                 s->logfile, account);
+	finding_remedy(n, "Give the log a directory of its own, which belongs to account \"%s\".", account);
 }
 
 static void look_at_socket_directory(struct findings *f, const struct settings *s, const char *account)
@@ -265,6 +288,7 @@ void check_files(struct findings *f, const struct config *c, const char *account
 		look_at_secret_file(f, "configuration file", s->conffile, account);
 	look_at_auth_file(f, c, account);
 	look_at_written(f, "logfile", s->logfile, true, account);
+	look_at_rotation(f, s, account);
 	look_at_written(f, "pidfile", s->pidfile, false, account);
 	look_at_socket_directory(f, s, account);
 	look_at_addresses(f, s);

@@ -102,6 +102,22 @@ static void stats_due(void *owner)
 		console_stats_period(s->console);
 }
 
+static void log_due(void *owner)
+{
+	struct supervisor *s = (struct supervisor *)owner;
+
+	logging_look(s->logging);
+	timer_set(s->log_timer, supervisor_now_us(s) + LOG_ROTATION_LOOK_US);
+}
+
+static void set_log_timer(struct supervisor *s)
+{
+	if (logging_is_watched(s->logging))
+		timer_set(s->log_timer, supervisor_now_us(s));
+	else
+		timer_clear(s->log_timer);
+}
+
 /* Pools that go with their database are not worth a line. */
 static void say_swept(struct supervisor *s, const struct pool *p)
 {
@@ -198,6 +214,7 @@ void supervisor_settings_changed(struct supervisor *s)
 	find_name_servers(s);
 	dns_set_times(s->dns, &times);
 	timer_set(s->stats_timer, supervisor_now_us(s) + stats_period_us(s));
+	set_log_timer(s);
 	listen_check_descriptors(s);
 	if (!shutdown_is_under_way(s))
 		listen_set_options(s); /* else they may be closed already, on their own thread */
@@ -342,9 +359,10 @@ static bool make_loop(struct supervisor *s)
 	s->stats_timer = timer_new(s->loop, stats_due, s);
 	s->sweep_timer = timer_new(s->loop, sweep_due, s);
 	s->peers_timer = timer_new(s->loop, peers_look, s);
+	s->log_timer = timer_new(s->loop, log_due, s);
 	s->watchdog.timer = timer_new(s->loop, watchdog_look, s);
 	return s->mailbox != NULL && s->opener_timer != NULL && s->stats_timer != NULL && s->sweep_timer != NULL &&
-	       s->peers_timer != NULL && s->watchdog.timer != NULL && shutdown_watch_signals(s);
+	       s->peers_timer != NULL && s->log_timer != NULL && s->watchdog.timer != NULL && shutdown_watch_signals(s);
 }
 
 static bool make_office(struct supervisor *s)
@@ -491,6 +509,7 @@ bool supervisor_run(struct supervisor *s)
 	edition_log_notices(s);
 	supervisor_flush(s);
 	timer_set(s->stats_timer, supervisor_now_us(s) + stats_period_us(s));
+	set_log_timer(s);
 	watchdog_start(s);
 	loop_run(s->loop);
 	if (s->shutdown.at_once)
@@ -576,6 +595,7 @@ static void free_loop(struct supervisor *s)
 	timer_free(s->stats_timer);
 	timer_free(s->sweep_timer);
 	timer_free(s->peers_timer);
+	timer_free(s->log_timer);
 	timer_free(s->watchdog.timer);
 	mailbox_free(s->mailbox);
 	loop_free(s->loop);

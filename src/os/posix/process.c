@@ -21,6 +21,7 @@
 #endif
 
 #include "base/mem.h"
+#include "os/file.h"
 
 /* Room for an entry of the user or group database; groups may be long. */
 #define ENTRY_BYTES 65536
@@ -231,21 +232,12 @@ static bool pidfile_read(int fd, long *pid)
 	return true;
 }
 
-/* The file at `path` is the one behind the descriptor, not another that has taken its place. */
-static bool is_file_at(const char *path, int fd)
-{
-	struct stat there, here;
-
-	return stat(path, &there) == 0 && fstat(fd, &here) == 0 && there.st_dev == here.st_dev &&
-	       there.st_ino == here.st_ino;
-}
-
 /* With the file's lock: nobody else judges it meanwhile. */
 static enum pidfile_state judge(const char *path, int fd)
 {
 	long pid;
 
-	if (!is_file_at(path, fd)) /* somebody has just removed it, and may have made another one */
+	if (!file_is_at(path, fd)) /* somebody has just removed it, and may have made another one */
 		return access(path, F_OK) == 0 ? PIDFILE_IN_USE : PIDFILE_FREE;
 	if (!pidfile_read(fd, &pid))
 		return PIDFILE_FAILED;
@@ -299,7 +291,7 @@ int pidfile_create(const char *path)
 
 void pidfile_remove(const char *path, int fd)
 {
-	if (is_file_at(path, fd))
+	if (file_is_at(path, fd))
 		unlink(path);
 	close(fd);
 }
