@@ -598,11 +598,11 @@ static bool matches_where(const struct hba_rule *r, const struct hba_client *c, 
 	case HBA_NETWORK:
 		return is_in_network(r, peer);
 	case HBA_SAMEHOST:
-		return c->near(peer, false);
+		return c->is_near(peer, false);
 	case HBA_SAMENET:
 		break;
 	}
-	return c->near(peer, true);
+	return c->is_near(peer, true);
 }
 
 /* An IPv4 client of a socket that takes both kinds is one of IPv4. */
