@@ -18,6 +18,9 @@
    beside no other file, either), "\\server\share\x" and "\x". */
 bool path_is_absolute(const char *path) MUST_USE;
 
+/* Whether a host's name is the directory of its Unix socket, or, with @, begins a name in the abstract namespace. */
+bool path_is_of_socket(const char *host) MUST_USE;
+
 /* Bytes of its directory part, with the separator behind it; 0: it is a mere name. */
 size_t path_directory_len(const char *path) MUST_USE;
 

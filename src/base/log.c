@@ -360,7 +360,7 @@ static void put_object(struct record *r, const struct log_event *e, uint64_t now
 static void write_to(int fd, const struct record *r)
 {
 	/* a log that cannot be written has nobody to tell */
-	ssize_t n = write(fd, r->data, r->len);
+	ssize_t n = write(fd, r->data, (unsigned)r->len);
 
 	(void)n;
 }

@@ -3,7 +3,6 @@
  * of the account that will serve; nothing is created, changed or removed. Main thread.
  */
 #include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -45,7 +44,7 @@ static void look_at_secret_file(struct findings *f, const char *setting, const c
 	struct finding *n;
 	struct stat st;
 
-	if (access(path, R_OK) != 0) {
+	if (!file_is_readable(path)) {
 		n = findings_add(f, SEVERITY_WARNING, "files", "%s \"%s\" cannot be read by account \"%s\": %s",
 		                 setting, path, account, os_error_text(errno, reason, sizeof(reason)));
 		finding_cause(n, "It may have been read at the start, as another account, but RELOAD will fail.");
@@ -72,10 +71,10 @@ static char *find_auth_file(const struct config *c)
 	const char *name = c->settings.auth_file, *beside = c->settings.conffile;
 	char *other;
 
-	if (access(name, F_OK) == 0)
+	if (file_exists(name))
 		return mem_copy_str(name);
 	other = beside == NULL ? NULL : conf_path_beside(beside, name);
-	if (other != NULL && access(other, F_OK) == 0)
+	if (other != NULL && file_exists(other))
 		return other;
 	mem_free(other);
 	return NULL;
@@ -107,12 +106,18 @@ static void look_at_auth_file(struct findings *f, const struct config *c, const 
 /* The directory of a path, "." if it names none. False if it does not fit. */
 static bool directory_of(const char *path, char *directory, size_t size)
 {
-	const char *slash = strrchr(path, '/');
-	size_t len = slash == NULL ? 1 : slash == path ? 1 : (size_t)(slash - path);
+	size_t len = path_directory_len(path);
 
+	if (len == 0) {
+		path = ".";
+		len = 1;
+	}
 	if (len >= size)
 		return false;
-	memcpy(directory, slash == NULL ? "." : path, len);
+	/* without the separator, unless it is a root ("/", "C:\\") */
+	if (path_directory_len(path) > 1 && path[len - 2] != ':')
+		len--;
+	memcpy(directory, path, len);
 	directory[len] = '\0';
 	return true;
 }
@@ -127,10 +132,10 @@ static void look_at_written(struct findings *f, const char *setting, const char 
 
 	if (is_empty(path) || !directory_of(path, directory, sizeof(directory)))
 		return;
-	exists = access(path, F_OK) == 0;
-	if (exists && (!must_write || access(path, W_OK) == 0))
+	exists = file_exists(path);
+	if (exists && (!must_write || file_is_writable(path)))
 		return;
-	if (!exists && access(directory, W_OK | X_OK) == 0)
+	if (!exists && directory_is_writable(directory))
 		return;
 	n = findings_add(f, SEVERITY_ERROR, "files", "%s \"%s\" cannot be %s by account \"%s\": %s", setting, path,
 	                 exists ? "written" : "created", account, os_error_text(errno, reason, sizeof(reason)));
@@ -171,7 +176,7 @@ static void look_at_socket_directory(struct findings *f, const struct settings *
 
 	if (is_empty(directory))
 		return;
-	if (directory[0] != '/' && directory[0] != '@') {
+	if (!path_is_of_socket(directory)) {
 		n = findings_add(f, SEVERITY_ERROR, "files", "unix_socket_dir \"%.100s\" is no absolute path",
 		                 directory);
 		finding_remedy(n, "Write the whole path, from the root, or a name that begins with @ for the abstract "
@@ -184,7 +189,7 @@ static void look_at_socket_directory(struct findings *f, const struct settings *
 		finding_remedy(n, "Choose a directory with a shorter path.");
 		return;
 	}
-	if (directory[0] == '@' || access(directory, W_OK | X_OK) == 0)
+	if (directory[0] == '@' || directory_is_writable(directory))
 		return;
 	n = findings_add(f, SEVERITY_ERROR, "files",
 	                 "no Unix socket can be made in unix_socket_dir \"%s\" by account \"%s\": %s", directory,
@@ -197,19 +202,16 @@ static void look_at_socket_directory(struct findings *f, const struct settings *
 /* ---- addresses ---- */
 
 /* Whether the address could be bound now: 0, or an errno value. */
-static int try_bind(const struct addrinfo *a)
+static int try_bind(const struct addrinfo *found)
 {
-	int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1, error = 0;
+	struct address a;
 
-	if (fd < 0)
-		return errno;
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (a->ai_family == AF_INET6)
-		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	if (bind(fd, a->ai_addr, a->ai_addrlen) != 0)
-		error = errno;
-	close(fd);
-	return error;
+	if (found->ai_addrlen > sizeof(a.u))
+		return EAFNOSUPPORT;
+	memset(&a, 0, sizeof(a));
+	a.len = (socklen_t)found->ai_addrlen;
+	memcpy(&a.u, found->ai_addr, found->ai_addrlen);
+	return socket_try_address(&a);
 }
 
 static void tell_bind(struct findings *f, const struct settings *s, const char *name, int error)
@@ -249,8 +251,9 @@ static void look_at_address(struct findings *f, const struct settings *s, const 
 	snprintf(port, sizeof(port), "%d", s->listen_port);
 	error = getaddrinfo(all ? NULL : name, port, &hints, &found);
 	if (error != 0) {
-		struct finding *n = findings_add(f, SEVERITY_ERROR, "addresses",
-		                                 "listen_addr \"%s\" cannot be found: %s", name, gai_strerror(error));
+		struct finding *n =
+		    findings_add(f, SEVERITY_ERROR, "addresses", "listen_addr \"%s\" cannot be found: %s", name,
+		                 os_lookup_error_text(error));
 
 		finding_remedy(n, "listen_addr holds addresses of this machine, separated by commas, or * for all.");
 		return;

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "conf/http_listen.h"
 #include "main/check_offline.h"
+#include "os/file.h"
 #include "os/socket.h"
 #include "worker/console_guest.h"
 
@@ -70,7 +71,7 @@ static bool is_loopback(const char *host)
 	struct address a;
 
 	return strcasecmp(host, "localhost") == 0 ||
-	       (host[0] != '/' && host[0] != '@' && address_from_text(&a, host, 0) && address_is_loopback(&a));
+	       (!path_is_of_socket(host) && address_from_text(&a, host, 0) && address_is_loopback(&a));
 }
 
 static void look_at_http_place(struct findings *f, const struct settings *s, const struct http_place *place)

@@ -33,10 +33,9 @@
 #define MOST_DEFAULT_WORKERS 8
 #define MOST_WORKERS 256
 #define HELPERS 4
-#define ASKERS 8                         /* threads for PAM, and as many for LDAP */
-#define LOOKUPS 8                        /* threads for name lookups, each of which may take many seconds */
-#define RESOLVER_FILE "/etc/resolv.conf" /* where resolv_conf names no other one */
-#define DNS_TIMEOUT_US (15 * US_PER_S)   /* when server_connect_timeout is off */
+#define ASKERS 8                       /* threads for PAM, and as many for LDAP */
+#define LOOKUPS 8                      /* threads for name lookups, each of which may take many seconds */
+#define DNS_TIMEOUT_US (15 * US_PER_S) /* when server_connect_timeout is off */
 
 uint64_t supervisor_now_us(const struct supervisor *s)
 {
@@ -204,7 +203,7 @@ static void find_name_servers(struct supervisor *s)
 {
 	const char *own = s->config->settings.resolv_conf;
 
-	(void)os_name_servers(own != NULL && own[0] != '\0' ? own : RESOLVER_FILE, s->opener->name_servers,
+	(void)os_name_servers(own != NULL && own[0] != '\0' ? own : NULL, s->opener->name_servers,
 	                      sizeof(s->opener->name_servers));
 }
 

@@ -17,6 +17,11 @@ bool path_is_absolute(const char *path)
 	return path[0] == '/';
 }
 
+bool path_is_of_socket(const char *host)
+{
+	return path_is_absolute(host) || host[0] == '@';
+}
+
 size_t path_directory_len(const char *path)
 {
 	const char *slash = strrchr(path, '/');

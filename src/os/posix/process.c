@@ -26,6 +26,30 @@
 /* Room for an entry of the user or group database; groups may be long. */
 #define ENTRY_BYTES 65536
 
+char *const *os_begin(int *argc, char **argv)
+{
+	(void)argc;
+	/* for all threads, before there are any */
+	signal(SIGPIPE, SIG_IGN);
+	/* process 1 of a container inherits the orphans there: the kernel shall bury them, we have no children to wait
+	 * for */
+	if (getpid() == 1)
+		signal(SIGCHLD, SIG_IGN);
+	tzset();
+	return argv;
+}
+
+char *const *os_environment(void)
+{
+	return environ;
+}
+
+/* The locale's variables say it. */
+bool os_console_is_utf8(void)
+{
+	return false;
+}
+
 const char *os_machine_name(char *buf, size_t size)
 {
 	if (gethostname(buf, size) != 0)
@@ -93,7 +117,7 @@ bool os_is_in_container(const char *root)
 
 const char *os_name_servers(const char *path, char *buf, size_t size)
 {
-	FILE *file = fopen(path, "re");
+	FILE *file = fopen(path == NULL ? "/etc/resolv.conf" : path, "re");
 	char line[256], address[64];
 	size_t used = 0;
 
@@ -161,6 +185,11 @@ static bool become(const struct passwd *user)
 		errno = EPERM;
 		return false;
 	}
+	return true;
+}
+
+bool os_can_switch_user(void)
+{
 	return true;
 }
 
@@ -296,6 +325,11 @@ void pidfile_remove(const char *path, int fd)
 	close(fd);
 }
 
+bool os_can_daemonize(void)
+{
+	return true;
+}
+
 /* The standard streams lead nowhere from now on. */
 static bool drop_standard_streams(void)
 {
@@ -403,8 +437,9 @@ static int facility_from_text(const char *text)
 	return LOG_DAEMON;
 }
 
-void os_syslog_open(const char *ident, const char *facility)
+void os_syslog_open(const char *ident, const char *facility, os_event_id *id_of)
 {
+	(void)id_of; /* syslog has no numbers */
 	openlog(ident, LOG_PID, facility_from_text(facility));
 }
 
