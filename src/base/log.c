@@ -265,7 +265,7 @@ static void put_head(struct record *r, enum log_level level, uint64_t now_us)
 {
 	time_t seconds = (time_t)(now_us / US_PER_S);
 	struct tm tm;
-	char day[32], zone[16], head[HEAD_MAX];
+	char day[32], zone[32], head[HEAD_MAX];
 
 	localtime_r(&seconds, &tm);
 	strftime(day, sizeof(day), "%Y-%m-%d %H:%M:%S", &tm);
