@@ -93,12 +93,27 @@ static bool become(const char *user, struct log *log)
 	return false;
 }
 
+/* Where accounts are chosen by whoever starts a process, it serves as any: a console of an administrator is common. */
+static void remark_account(const struct settings *s, struct log *log)
+{
+	if (!is_empty(s->user))
+		log_write(log, LEVEL_WARNING,
+		          "setting user has no effect on this platform: pgweir stays what it was started as\nHINT: The "
+		          "account of a service is chosen by -regservice CONFIG_FILE -U ACCOUNT.");
+	if (os_is_superuser())
+		log_write(log, LEVEL_WARNING,
+		          "pgweir has the rights of an administrator, which it does not need\nHINT: As a service "
+		          "(-regservice CONFIG_FILE) it gets an account of its own.");
+}
+
 bool start_user(const struct options *o, const struct settings *s, struct log *log)
 {
 	const char *user = o->user != NULL ? o->user : s->user;
 
-	if (!os_can_switch_user())
+	if (!os_can_switch_user()) {
+		remark_account(s, log);
 		return true;
+	}
 	if (!is_empty(user) && !become(user, log))
 		return false;
 	if (!os_is_superuser())
@@ -123,7 +138,7 @@ static bool open_log(struct logging *logging, const struct settings *s)
 bool start_account(const struct options *o, struct config *c, struct logging *logging)
 {
 	struct log *log = logging->log;
-	bool is_root = os_is_superuser(), tls;
+	bool is_root = os_can_switch_user() && os_is_superuser(), tls;
 	struct conf_error why;
 
 	memset(&why, 0, sizeof(why));
