@@ -1,4 +1,5 @@
-/* Writes the manual's page "Errors and what to do" from diag/failures.def to standard output. "./dev manual" runs it.
+/* Writes the manual's page "Errors and what to do" from diag/failures.def and event_ids.def to standard output. "./dev
+ * manual" runs it.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -36,6 +37,14 @@ static const struct {
 #include "diag/placeholders.def"
 };
 
+static const struct {
+	char letter;
+	const char *elsewhere, *on_windows;
+} idioms[] = {
+#define IDIOM(letter, name, elsewhere, on_windows) {letter, elsewhere, on_windows},
+#include "diag/idioms.def"
+};
+
 static bool is(const char *a, const char *b)
 {
 	return strcmp(a, b) == 0;
@@ -58,13 +67,45 @@ static void put_words(const struct row *row)
 	fputs(" …", stdout);
 }
 
+static void put_example(char letter, const struct row *row);
+
+static void put_expanded(const char *text, const struct row *row)
+{
+	for (; *text != '\0'; text++) {
+		if (*text == '%' && text[1] != '\0')
+			put_example(*++text, row);
+		else if (*text == '\n')
+			fputs("\n    ", stdout);
+		else if (*text != '{' && *text != '}')
+			putchar(*text);
+	}
+}
+
+/* What it is called on either system. */
+static bool put_idiom(char letter, const struct row *row)
+{
+	for (size_t i = 0; i < sizeof(idioms) / sizeof(idioms[0]); i++) {
+		if (idioms[i].letter != letter)
+			continue;
+		if (strstr(row->when, "ON_WINDOWS") == NULL) {
+			put_expanded(idioms[i].elsewhere, row);
+			fputs("; on Windows: ", stdout);
+		}
+		put_expanded(idioms[i].on_windows, row);
+		return true;
+	}
+	return false;
+}
+
 static void put_example(char letter, const struct row *row)
 {
+	if (put_idiom(letter, row))
+		return;
 	if (letter == 'e' && row->system_code != ANY)
 		fputs(strerror(row->system_code), stdout);
 	else if (letter == 'h' && is(row->when, "LOCAL_IN_CONTAINER"))
 		fputs("localhost", stdout);
-	else if (letter == 'h' && is(row->when, "OUTSIDE_OF_CONTAINER"))
+	else if (letter == 'h' && strncmp(row->when, "OUTSIDE_", 8) == 0)
 		fputs("host.docker.internal", stdout);
 	else if (letter == 'm' && row->servers_words[0] != '\0')
 		put_words(row);
@@ -76,14 +117,7 @@ static void put_example(char letter, const struct row *row)
 static void put_text(const char *text, const struct row *row)
 {
 	fputs("    ", stdout);
-	for (; *text != '\0'; text++) {
-		if (*text == '%' && text[1] != '\0')
-			put_example(*++text, row);
-		else if (*text == '\n')
-			fputs("\n    ", stdout);
-		else if (*text != '{' && *text != '}')
-			putchar(*text);
-	}
+	put_expanded(text, row);
 	putchar('\n');
 }
 
@@ -94,6 +128,9 @@ static const char *condition_of(const char *when)
 	    {"ON_UNIX_IN_CONTAINER", "In a container, over a Unix socket"},
 	    {"IN_CONTAINER", "In a container"},
 	    {"LOCAL_IN_CONTAINER", "In a container, with localhost as host"},
+	    {"ON_WINDOWS", "On Windows"},
+	    {"LOCAL_ON_WINDOWS", "On Windows, with a server on the same machine"},
+	    {"OUTSIDE_ON_WINDOWS", "In a container or WSL on Windows, with host.docker.internal as host"},
 	    {"OUTSIDE_OF_CONTAINER", "With host.docker.internal as host"},
 	    {"FORCED_USER", "With user= in the [databases] line"},
 	    {"SCRAM_STORED", "With a SCRAM verifier stored"},
@@ -222,6 +259,30 @@ static void put_class(size_t first)
 	put_hints(row->class);
 }
 
+static void put_event(unsigned id, const char *doc)
+{
+	if (id != 0)
+		printf("| %u | %s |\n", id, doc);
+}
+
+/* Level 1, because it is no failure. */
+static void put_events(void)
+{
+	puts("\n# In the Event Log of Windows\n"
+	     "\n"
+	     "Each class has an event id of its own there, which it keeps. As a service, pgweir writes warnings, "
+	     "errors and "
+	     "its own\n"
+	     "start and end to it, with `syslog = 1` everything that the log has.\n"
+	     "\n"
+	     "| event id | what |\n"
+	     "|---:|---|");
+#define EVENT(id, name, doc) put_event(id, doc);
+#define EVENT_OF_LEVEL(id, level, doc) put_event(id, doc);
+#define EVENT_OF_CLASS(id, class) put_event(id, "[" #class "](#" #class ")");
+#include "diag/event_ids.def"
+}
+
 int main(void)
 {
 	puts("<!-- Made from include/diag/failures.def by \"./dev manual\". Do not edit: change the table, and make it "
@@ -245,5 +306,6 @@ int main(void)
 	for (size_t i = 0; i < N_ROWS; i++)
 		if (is_first(i))
 			put_class(i);
+	put_events();
 	return 0;
 }

@@ -2,13 +2,13 @@
 #include "main/logging.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "os/error.h"
+#include "os/file.h"
 #include "os/process.h"
 #include "os/service.h"
 
@@ -54,7 +54,7 @@ bool logging_check(const struct settings *s, char *why, size_t size)
 
 	if (s->logfile == NULL || s->logfile[0] == '\0')
 		return true;
-	fd = open(s->logfile, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	fd = file_open_append(s->logfile);
 	if (fd < 0)
 		return explain(s->logfile, why, size);
 	close(fd);
@@ -89,9 +89,20 @@ static void apply_syslog(struct logging *l, const struct settings *s)
 	log_set_sink(l->log, os_syslog_sink);
 }
 
+/* False with errno set. */
+static bool open_file(struct logging *l, const char *path)
+{
+	int fd;
+
+	if (path == NULL || path[0] == '\0')
+		return log_take_file(l->log, -1);
+	fd = file_open_append(path);
+	return fd >= 0 && log_take_file(l->log, fd);
+}
+
 bool logging_apply(struct logging *l, const struct settings *s, char *why, size_t size)
 {
-	if (!log_set_file(l->log, s->logfile))
+	if (!open_file(l, s->logfile))
 		return explain(s->logfile, why, size);
 	log_set_format(l->log, s->log_format);
 	apply_syslog(l, s);

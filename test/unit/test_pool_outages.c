@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "diag/error_ring.h"
+#include "log_file.h"
 #include "opener_bench.h"
 #include "pool/found_secret.h"
 
@@ -23,6 +24,19 @@ static void refusal_is_published_to_be_told_now(void **state)
 	assert_string_equal(verdict_of(&s)->sqlstate, "28000");
 	assert_int_equal(s.n_permits, 1); /* the next try is later */
 	assert_in_range(opener_next_us(t->opener), t->now_us + 750 * MS, t->now_us + 1250 * MS);
+	end(t);
+}
+
+static void hints_are_for_the_system_that_the_pooler_runs_on(void **state)
+{
+	struct bench *t = begin("app = host=127.0.0.1", "");
+	struct side s = {0};
+
+	(void)state;
+	t->opener->on_windows = true;
+	waits(t, &s, "app", "ann");
+	fails(t, &s, 0, NULL);
+	assert_non_null(strstr(str_text(&verdict_of(&s)->hint), "Get-Service postgresql*"));
 	end(t);
 }
 
@@ -598,7 +612,7 @@ static void log_begins(struct bench *t, char path[32])
 	fd = mkstemp(path);
 	assert_true(fd >= 0);
 	close(fd);
-	assert_true(log_set_file(t->log, path));
+	assert_true(log_to_file(t->log, path));
 }
 
 static void log_ends(const char *path, char *text, size_t size)
@@ -797,6 +811,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(refusal_is_published_to_be_told_now),
+	    cmocka_unit_test(hints_are_for_the_system_that_the_pooler_runs_on),
 	    cmocka_unit_test(silence_is_published_to_be_told_after_server_down_wait),
 	    cmocka_unit_test(the_databases_own_server_down_wait_goes_before_the_setting),
 	    cmocka_unit_test(server_down_wait_zero_tells_only_refusals_and_pauses_like_pgbouncer),
