@@ -36,6 +36,14 @@ static const struct {
 #include "diag/placeholders.def"
 };
 
+static const struct {
+	char letter;
+	const char *elsewhere, *on_windows;
+} idioms[] = {
+#define IDIOM(letter, name, elsewhere, on_windows) {letter, elsewhere, on_windows},
+#include "diag/idioms.def"
+};
+
 static bool is(const char *a, const char *b)
 {
 	return strcmp(a, b) == 0;
@@ -58,13 +66,45 @@ static void put_words(const struct row *row)
 	fputs(" …", stdout);
 }
 
+static void put_example(char letter, const struct row *row);
+
+static void put_expanded(const char *text, const struct row *row)
+{
+	for (; *text != '\0'; text++) {
+		if (*text == '%' && text[1] != '\0')
+			put_example(*++text, row);
+		else if (*text == '\n')
+			fputs("\n    ", stdout);
+		else if (*text != '{' && *text != '}')
+			putchar(*text);
+	}
+}
+
+/* What it is called on either system. */
+static bool put_idiom(char letter, const struct row *row)
+{
+	for (size_t i = 0; i < sizeof(idioms) / sizeof(idioms[0]); i++) {
+		if (idioms[i].letter != letter)
+			continue;
+		if (strstr(row->when, "ON_WINDOWS") == NULL) {
+			put_expanded(idioms[i].elsewhere, row);
+			fputs("; on Windows: ", stdout);
+		}
+		put_expanded(idioms[i].on_windows, row);
+		return true;
+	}
+	return false;
+}
+
 static void put_example(char letter, const struct row *row)
 {
+	if (put_idiom(letter, row))
+		return;
 	if (letter == 'e' && row->system_code != ANY)
 		fputs(strerror(row->system_code), stdout);
 	else if (letter == 'h' && is(row->when, "LOCAL_IN_CONTAINER"))
 		fputs("localhost", stdout);
-	else if (letter == 'h' && is(row->when, "OUTSIDE_OF_CONTAINER"))
+	else if (letter == 'h' && strncmp(row->when, "OUTSIDE_", 8) == 0)
 		fputs("host.docker.internal", stdout);
 	else if (letter == 'm' && row->servers_words[0] != '\0')
 		put_words(row);
@@ -76,14 +116,7 @@ static void put_example(char letter, const struct row *row)
 static void put_text(const char *text, const struct row *row)
 {
 	fputs("    ", stdout);
-	for (; *text != '\0'; text++) {
-		if (*text == '%' && text[1] != '\0')
-			put_example(*++text, row);
-		else if (*text == '\n')
-			fputs("\n    ", stdout);
-		else if (*text != '{' && *text != '}')
-			putchar(*text);
-	}
+	put_expanded(text, row);
 	putchar('\n');
 }
 
@@ -94,6 +127,9 @@ static const char *condition_of(const char *when)
 	    {"ON_UNIX_IN_CONTAINER", "In a container, over a Unix socket"},
 	    {"IN_CONTAINER", "In a container"},
 	    {"LOCAL_IN_CONTAINER", "In a container, with localhost as host"},
+	    {"ON_WINDOWS", "On Windows"},
+	    {"LOCAL_ON_WINDOWS", "On Windows, with a server on the same machine"},
+	    {"OUTSIDE_ON_WINDOWS", "In a container or WSL on Windows, with host.docker.internal as host"},
 	    {"OUTSIDE_OF_CONTAINER", "With host.docker.internal as host"},
 	    {"FORCED_USER", "With user= in the [databases] line"},
 	    {"SCRAM_STORED", "With a SCRAM verifier stored"},

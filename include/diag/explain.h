@@ -12,6 +12,7 @@
 #include "base/attr.h"
 #include "base/failure.h"
 #include "base/str.h"
+#include "diag/server_place.h"
 #include "wire/message.h"
 
 /* How long anybody may wait for it to pass (doc/manual/errors.md). */
@@ -71,6 +72,9 @@ struct facts {
 	uint64_t next_try_us;      /* from now; UINT64_MAX: none planned */
 	const char *incident;      /* number under which log and SHOW ERRORS have it */
 	bool in_container;         /* this process runs in a container */
+	bool on_windows;           /* this process runs on Windows */
+	bool below_windows;        /* this process runs on a Linux that Windows runs (WSL 2, Docker Desktop) */
+	struct server_place place; /* of the server, as far as it is known before the failure is looked at */
 
 	/* In the texts of those failures only to which they matter; may always be filled in. */
 	const char *keepalive;    /* of server connections: "after 10 s, every 5 s, 3 times" */
@@ -83,6 +87,9 @@ struct facts {
 	unsigned n_tried;
 	enum sqlstate_mode sqlstate_mode;
 };
+
+/* The target is this machine, or this container, itself. */
+bool facts_are_local(const struct facts *facts) MUST_USE;
 
 /* Owned by whoever holds it. */
 struct verdict {

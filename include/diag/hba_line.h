@@ -32,7 +32,14 @@ enum hba_line_result {
  */
 enum hba_line_result hba_line_write(const struct hba_subject *s, struct str *out) MUST_USE;
 
-/* The same for the network (/16) around a private IPv4 address. It opens more, and whoever shows it has to say so. */
+/* The same for the network around a private IPv4 address: /16, or Docker Desktop's own. It opens more, and whoever
+   shows it has to say so. */
 enum hba_line_result hba_line_write_network(const struct hba_subject *s, struct str *out) MUST_USE;
+
+/*
+ * Appends the address that the server's words name, if it is another one than source_address: something between
+ * translates. False, and nothing, otherwise, and where one of them is not known.
+ */
+bool hba_line_write_translated(const struct hba_subject *s, struct str *out) MUST_USE;
 
 #endif

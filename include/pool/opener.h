@@ -91,9 +91,10 @@ struct opener {
 	uint64_t named_since_us, n_named_left_out;
 	unsigned n_named;
 	bool in_container;
-	bool draining;          /* a shutdown waits for servers: nothing is opened */
-	char account_name[64];  /* the system account that we run as */
-	char name_servers[128]; /* that this machine asks; "": not known */
+	bool on_windows, below_windows; /* as in struct facts */
+	bool draining;                  /* a shutdown waits for servers: nothing is opened */
+	char account_name[64];          /* the system account that we run as */
+	char name_servers[128];         /* that this machine asks; "": not known */
 };
 
 struct opener *opener_new(struct registry *r, struct log *l, const struct config *c, uint64_t random) MUST_USE;

@@ -60,6 +60,7 @@ bool reader_is_done(const struct reader *r);
 struct report {
 	struct bytes severity; /* V if sent, else S */
 	struct bytes sqlstate, message, detail, hint, position, where, schema, table, column, constraint;
+	struct bytes source_file; /* of the server's own code */
 };
 
 /* False: malformed (no terminator, bytes behind it). Unknown fields are skipped. */

@@ -68,18 +68,6 @@ static bool contains(struct bytes text, const char *pattern)
 	}
 }
 
-static bool is_local(const char *host)
-{
-	return is_known(host) &&
-	       (strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0);
-}
-
-static bool is_outside(const char *host)
-{
-	return is_known(host) &&
-	       (strcmp(host, "host.docker.internal") == 0 || strcmp(host, "host.containers.internal") == 0);
-}
-
 static bool rule_applies(enum rule_when when, const struct facts *facts)
 {
 	switch (when) {
@@ -92,9 +80,15 @@ static bool rule_applies(enum rule_when when, const struct facts *facts)
 	case IN_CONTAINER:
 		return facts->in_container;
 	case LOCAL_IN_CONTAINER:
-		return facts->in_container && (is_local(facts->host) || is_local(facts->address));
+		return facts->in_container && !facts->is_unix && facts_are_local(facts);
+	case ON_WINDOWS:
+		return facts->on_windows;
+	case LOCAL_ON_WINDOWS:
+		return facts->on_windows && facts_are_local(facts);
+	case OUTSIDE_ON_WINDOWS:
+		return facts->below_windows && is_outside(facts);
 	case OUTSIDE_OF_CONTAINER:
-		return is_outside(facts->host);
+		return is_outside(facts);
 	case FORCED_USER:
 		return facts->forced_user;
 	case SCRAM_STORED:

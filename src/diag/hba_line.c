@@ -7,6 +7,7 @@
 #include "base/printable.h"
 
 #define ADDRESS_BYTES 64u
+#define DOCKER_DESKTOP "192.168.65." /* what its network is unless it was set otherwise */
 
 /* The text between quotes behind `host `; false: the message names none. PostgreSQL puts it before all that users
    can choose, so that the first one is its own. */
@@ -202,6 +203,23 @@ enum hba_line_result hba_line_write_network(const struct hba_subject *s, struct 
 		return HBA_LINE_NO_NETWORK;
 	if (a != 10 && !(a == 172 && b >= 16 && b <= 31) && !(a == 192 && b == 168))
 		return HBA_LINE_NO_NETWORK;
-	snprintf(network, sizeof(network), "%u.%u.0.0/16", a, b);
+	if (strncmp(address, DOCKER_DESKTOP, strlen(DOCKER_DESKTOP)) == 0)
+		snprintf(network, sizeof(network), "%s0/24",
+		         DOCKER_DESKTOP); /* others of 192.168 may be people's own */
+	else
+		snprintf(network, sizeof(network), "%u.%u.0.0/16", a, b);
 	return write_line(s, network, out);
+}
+
+bool hba_line_write_translated(const struct hba_subject *s, struct str *out)
+{
+	char seen[ADDRESS_BYTES], ours[ADDRESS_BYTES];
+	struct bytes host;
+
+	if (s->source_address == NULL || !host_in_message(s->message, &host) || !copy_address(host, seen) ||
+	    !copy_address((struct bytes){s->source_address, strlen(s->source_address)}, ours) ||
+	    strcmp(seen, ours) == 0)
+		return false;
+	str_add_str(out, seen);
+	return true;
 }

@@ -15,6 +15,9 @@ enum rule_when {
 	IN_CONTAINER,
 	LOCAL_IN_CONTAINER,   /* the host is the container itself */
 	OUTSIDE_OF_CONTAINER, /* the host is host.docker.internal */
+	ON_WINDOWS,           /* this process */
+	LOCAL_ON_WINDOWS,     /* and the server is on the same machine */
+	OUTSIDE_ON_WINDOWS,   /* the host is host.docker.internal, and that is Windows */
 	FORCED_USER,
 	SCRAM_STORED,
 	MD5_STORED,

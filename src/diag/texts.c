@@ -7,6 +7,7 @@
 
 #include "base/printable.h"
 #include "diag/hba_line.h"
+#include "diag/idioms.h"
 
 /* ---- The server's report ---- */
 
@@ -21,6 +22,8 @@ static struct bytes *field_of(struct report *report, char code)
 		return &report->detail;
 	case 'H':
 		return &report->hint;
+	case 'F':
+		return &report->source_file;
 	default: /* a byte from the network, not an enum */
 		return NULL;
 	}
@@ -43,6 +46,41 @@ static void read_broken_report(struct report *report, const char *body, size_t l
 	}
 }
 
+/* ---- Where the server is ---- */
+
+bool is_known(const char *text)
+{
+	return text != NULL && text[0] != '\0';
+}
+
+static bool is_loopback(const char *host)
+{
+	return is_known(host) &&
+	       (strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0);
+}
+
+bool facts_are_local(const struct facts *facts)
+{
+	return facts->is_unix || is_loopback(facts->host) || is_loopback(facts->address);
+}
+
+bool is_outside(const struct facts *facts)
+{
+	return is_known(facts->host) && (strcmp(facts->host, "host.docker.internal") == 0 ||
+	                                 strcmp(facts->host, "host.containers.internal") == 0);
+}
+
+/* A server on a machine that runs Windows, or what that server itself shows. */
+static void find_place(struct subject *s)
+{
+	const struct facts *facts = s->facts;
+
+	s->place = facts->place;
+	server_place_read_error(&s->place, s->report.message, s->report.source_file);
+	if ((facts->on_windows && facts_are_local(facts)) || (facts->below_windows && is_outside(facts)))
+		s->place.on_windows = true;
+}
+
 void subject_init(struct subject *s, const struct failure *f, const struct facts *facts)
 {
 	memset(s, 0, sizeof(*s));
@@ -50,14 +88,10 @@ void subject_init(struct subject *s, const struct failure *f, const struct facts
 	s->facts = facts;
 	if (f->domain == DOMAIN_SERVER && !report_parse(&s->report, f->report, f->report_len))
 		read_broken_report(&s->report, f->report, f->report_len);
+	find_place(s);
 }
 
 /* ---- Words ---- */
-
-bool is_known(const char *text)
-{
-	return text != NULL && text[0] != '\0';
-}
 
 /* As POSIX systems say it, the same in every language and on every system. */
 static const char *system_words(int code, char *buf, size_t size)
@@ -65,8 +99,12 @@ static const char *system_words(int code, char *buf, size_t size)
 	switch (code) {
 	case EACCES:
 		return "Permission denied";
+	case EADDRINUSE:
+		return "Address already in use";
 	case EADDRNOTAVAIL:
 		return "Cannot assign requested address";
+	case EAFNOSUPPORT:
+		return "Address family not supported by protocol";
 	case EAGAIN:
 		return "Resource temporarily unavailable";
 	case ECONNABORTED:
@@ -85,6 +123,8 @@ static const char *system_words(int code, char *buf, size_t size)
 		return "Network is unreachable";
 	case ENFILE:
 		return "Too many open files in system";
+	case ENOBUFS:
+		return "No buffer space available";
 	case ENOENT:
 		return "No such file or directory";
 	case ENOTSOCK:
@@ -408,6 +448,49 @@ static bool put_hba_network(const struct subject *s, struct str *out)
 	return hba_line_write_network(&h, out) == HBA_LINE_WRITTEN;
 }
 
+/* The address that the server saw instead of the one on our side. */
+static bool put_seen_address(const struct subject *s, struct str *out)
+{
+	struct hba_subject h;
+
+	if (!is_known(s->facts->source_address))
+		return false;
+	hba_subject(s, &h);
+	return hba_line_write_translated(&h, out);
+}
+
+static bool put_source_address(const struct subject *s, struct str *out)
+{
+	return write_known(s->facts->source_address, out);
+}
+
+static bool put_hba_file(const struct subject *s, struct str *out)
+{
+	return server_place_write_hba_file(&s->place, out);
+}
+
+static bool put_reload(const struct subject *s, struct str *out)
+{
+	return server_place_write_reload(&s->place, out);
+}
+
+static bool put_service(const struct subject *s, struct str *out)
+{
+	return server_place_write_service(&s->place, out);
+}
+
+/* Where the server may run on Windows: its firewall lets nobody in by itself. */
+static bool put_firewall_rule(const struct subject *s, struct str *out)
+{
+	if (!s->place.on_windows && !s->facts->on_windows && !s->facts->below_windows)
+		return false;
+	str_printf(out,
+	           "New-NetFirewallRule -DisplayName PostgreSQL -Direction Inbound -Protocol TCP -LocalPort %d "
+	           "-Action Allow",
+	           s->facts->port == 0 ? 5432 : s->facts->port);
+	return true;
+}
+
 static bool put_name_servers(const struct subject *s, struct str *out)
 {
 	return write_known(s->facts->name_servers, out);
@@ -501,8 +584,14 @@ static const struct {
 #undef PLACEHOLDER
 };
 
+static bool expand(const char *text, const struct subject *s, struct str *out);
+
 static bool write_placeholder(char letter, const struct subject *s, struct str *out)
 {
+	enum idiom idiom = idiom_of_letter(letter);
+
+	if (idiom != IDIOMS)
+		return expand(idiom_text(idiom, s->facts->on_windows), s, out);
 	for (size_t i = 0; i < sizeof(placeholders) / sizeof(placeholders[0]); i++)
 		if (placeholders[i].letter == letter)
 			return placeholders[i].put(s, out);
@@ -517,10 +606,11 @@ static void cut_to(struct str *out, size_t len)
 	out->data[len] = '\0';
 }
 
-void texts_expand(const char *text, const struct subject *s, struct str *out)
+/* False if something outside of groups is not known. */
+static bool expand(const char *text, const struct subject *s, struct str *out)
 {
 	size_t group_from = 0;
-	bool in_group = false, complete = true;
+	bool in_group = false, complete = true, known = true;
 
 	for (; *text != '\0'; text++) {
 		if (*text == '{') {
@@ -532,14 +622,23 @@ void texts_expand(const char *text, const struct subject *s, struct str *out)
 			if (!complete)
 				cut_to(out, group_from);
 		} else if (*text == '%' && text[1] != '\0') {
+			size_t before = out->len;
+
 			text++;
 			if (write_placeholder(*text, s, out))
 				continue;
 			complete = false;
-			if (!in_group)
+			known = known && in_group;
+			if (!in_group && out->len == before)
 				str_add_char(out, '?');
 		} else {
 			str_add_char(out, *text);
 		}
 	}
+	return known;
+}
+
+void texts_expand(const char *text, const struct subject *s, struct str *out)
+{
+	(void)expand(text, s, out);
 }

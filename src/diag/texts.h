@@ -10,14 +10,18 @@
 struct subject {
 	const struct failure *f;
 	const struct facts *facts;
-	struct report report; /* the server's words, all absent if there are none */
+	struct report report;      /* the server's words, all absent if there are none */
+	struct server_place place; /* of the server: what was known, and what the failure shows */
 };
 
-/* Reads the server's report, as far as it goes. */
+/* Reads the server's report, as far as it goes, and finds out where the server runs. */
 void subject_init(struct subject *s, const struct failure *f, const struct facts *facts);
 
 /* Of a text that may be absent. */
 bool is_known(const char *text);
+
+/* The target is the machine outside of the container, by the name that Docker or Podman has for it. */
+bool is_outside(const struct facts *facts);
 
 /* server at "db" (10.0.0.5), port 5432 */
 void write_target(const struct facts *facts, struct str *out);

@@ -20,6 +20,7 @@
 #include "net/loop.h"
 #include "net/mailbox.h"
 #include "net/signals.h"
+#include "os/family.h"
 #include "os/process.h"
 #include "pool/opener.h"
 #include "pool/permit.h"
@@ -390,6 +391,8 @@ static bool make_opener(struct supervisor *s)
 		return false;
 	s->opener->wall_offset_us = clock_wall_us() - clock_steady_us();
 	s->opener->in_container = os_is_in_container("");
+	s->opener->on_windows = os_is_windows();
+	s->opener->below_windows = os_is_below_windows("");
 	find_name_servers(s);
 	if (!os_user_name(os_user_id(), s->opener->account_name, sizeof(s->opener->account_name)))
 		snprintf(s->opener->account_name, sizeof(s->opener->account_name), "%lld", (long long)os_user_id());

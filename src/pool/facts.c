@@ -7,12 +7,14 @@
 #include "base/clock.h"
 #include "conf/tls.h"
 #include "conf/userlist.h"
+#include "os/family.h"
 #include "pool/found_secret.h"
 #include "pool/opener_private.h"
 
 /* Room for the texts that facts point to. */
 struct fact_texts {
 	char since[40], address[128], source[64], place[300], secret_place[300], keepalive[80], limits[240];
+	struct local_postgres postgres;
 };
 
 /* Likewise, for each target. */
@@ -243,12 +245,28 @@ static void add_process(struct facts *f, const struct opener *o, const struct se
 {
 	f->account = o->account_name;
 	f->in_container = o->in_container;
+	f->on_windows = o->on_windows;
+	f->below_windows = o->below_windows;
 	f->name_servers = o->name_servers[0] == '\0' ? NULL : o->name_servers;
 	if (g->tcp_keepalive && g->tcp_keepidle > 0) {
 		snprintf(texts->keepalive, sizeof(texts->keepalive), "after %d s, every %d s, %d times",
 		         g->tcp_keepidle, g->tcp_keepintvl, g->tcp_keepcnt);
 		f->keepalive = texts->keepalive;
 	}
+}
+
+/* A server on this machine, as it is registered there. */
+static void add_place(struct facts *f, struct fact_texts *texts)
+{
+	const struct local_postgres *found = &texts->postgres;
+
+	if (!f->on_windows || !facts_are_local(f) || !os_find_postgres(f->port, &texts->postgres))
+		return;
+	f->place = (struct server_place){.on_windows = true,
+	                                 .major = found->major,
+	                                 .base = found->base,
+	                                 .data = found->data,
+	                                 .service = found->service};
 }
 
 void facts_judge(const struct opener *o, const struct opener_pool *op, const struct trouble *t, uint64_t now_us,
@@ -264,6 +282,7 @@ void facts_judge(const struct opener *o, const struct opener_pool *op, const str
 	add_limits(&f, t->settings, &texts);
 	add_connections(&f, o, op, t->failure);
 	add_process(&f, o, t->settings->global, &texts);
+	add_place(&f, &texts);
 	f.since = time_text(o, t->since_us, texts.since, sizeof(texts.since));
 	f.attempts = t->attempts;
 	f.phase_us = t->phase_us;

@@ -119,6 +119,8 @@ static struct bytes *report_field(struct report *report, uint8_t code)
 		return &report->column;
 	case 'n':
 		return &report->constraint;
+	case 'F':
+		return &report->source_file;
 	default: /* a byte from the network, not an enum */
 		return NULL;
 	}

@@ -732,7 +732,11 @@ static struct facts facts_for(enum rule_when when)
 	facts.forced_user = when == FORCED_USER || when == MD5_STORED_FORCED_USER;
 	if (when == LOCAL_IN_CONTAINER)
 		facts.host = "localhost";
-	if (when == OUTSIDE_OF_CONTAINER)
+	facts.on_windows = when == ON_WINDOWS || when == LOCAL_ON_WINDOWS;
+	facts.below_windows = when == OUTSIDE_ON_WINDOWS;
+	if (when == LOCAL_ON_WINDOWS)
+		facts.host = "localhost";
+	if (when == OUTSIDE_OF_CONTAINER || when == OUTSIDE_ON_WINDOWS)
 		facts.host = "host.docker.internal";
 	if (when == SCRAM_STORED)
 		facts.stored = STORED_SCRAM;
@@ -1242,6 +1246,142 @@ static void hints_know_containers(void **state)
 	}
 }
 
+/* ---- Windows ---- */
+
+#define PG16 "C:\\Program Files\\PostgreSQL\\16"
+
+static void check_hint(const struct failure *f, const struct facts *facts, const char *has)
+{
+	struct verdict v;
+
+	verdict_init(&v);
+	explain(f, facts, &v);
+	if (strstr(str_text(&v.hint), has) == NULL)
+		print_error("\"%s\" is not in \"%s\"\n", has, str_text(&v.hint));
+	assert_non_null(strstr(str_text(&v.hint), has));
+	verdict_fini(&v);
+}
+
+static void hints_know_windows(void **state)
+{
+	static const struct facts plain = {.host = "db", .address = "10.0.0.5", .port = 5432},
+	                          windows = {.host = "db", .address = "10.0.0.5", .port = 5432, .on_windows = true},
+	                          local = {.host = "localhost", .address = "::1", .port = 5433, .on_windows = true},
+	                          docker = {.host = "host.docker.internal",
+	                                    .address = "192.168.65.254",
+	                                    .port = 5432,
+	                                    .in_container = true,
+	                                    .below_windows = true};
+	const struct {
+		int code;
+		const struct facts *facts;
+		const char *hint;
+	} cases[] = {
+	    {ECONNREFUSED, &plain, "run \"pg_isready -h db -p 5432\""},
+	    {ECONNREFUSED, &windows, "run \"Test-NetConnection db -Port 5432\""},
+	    {ECONNREFUSED, &local, "\"Get-NetTCPConnection -State Listen -LocalPort 5433\""},
+	    {ECONNREFUSED, &local, "\nRestart-Service postgresql-x64-<version>"},
+	    {ECONNREFUSED, &docker, "PostgreSQL on the Windows machine outside"},
+	    {ECONNREFUSED, &docker, "\nRestart-Service postgresql-x64-<version>"},
+	    {EMFILE, &windows, "Windows has no room"},
+	    {EADDRINUSE, &windows, "netsh int ipv4 show dynamicport tcp"},
+	    {ENOBUFS, &windows, "netsh int ipv4 show dynamicport tcp"},
+	    {ETIMEDOUT, &windows,
+	     "\nNew-NetFirewallRule -DisplayName PostgreSQL -Direction Inbound -Protocol TCP "
+	     "-LocalPort 5432 -Action Allow"},
+	    {ETIMEDOUT, &docker, "\nNew-NetFirewallRule"},
+	    {EHOSTUNREACH, &windows, "Find-NetRoute -RemoteIPAddress 10.0.0.5"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct failure f;
+
+		failure_init(&f);
+		failure_set(&f, PHASE_CONNECT, DOMAIN_ERRNO, cases[i].code, NULL);
+		check_hint(&f, cases[i].facts, cases[i].hint);
+	}
+}
+
+static void a_socket_on_a_system_without_them_is_explained(void **state)
+{
+	struct facts facts = {.host = "C:/run", .is_unix = true, .config_place = "pgweir.ini:3", .on_windows = true};
+	struct failure f;
+
+	(void)state;
+	failure_init(&f);
+	failure_set(&f, PHASE_CONNECT, DOMAIN_ERRNO, EAFNOSUPPORT, NULL);
+	check_hint(&f, &facts, "write host=127.0.0.1 in pgweir.ini:3.");
+}
+
+/* The line for pg_hba.conf, its place and the way to have it read. */
+static void servers_on_windows_are_told_where_their_file_is(void **state)
+{
+	static const struct words words = {"FATAL", "28000", NO_ENTRY "no encryption", NULL, NULL};
+	static const char source[] = "SFATAL\0C28000\0Mno pg_hba.conf entry for host \"172.18.0.3\", SSL on\0"
+	                             "Fd:\\pginstaller_13.auto\\postgres.windows-x64\\src\\backend\\libpq\\auth.c\0";
+	struct facts facts = tcp;
+	struct failure f;
+	struct verdict v;
+
+	(void)state;
+	failure_init(&f);
+	set_report(&f, PHASE_STARTUP, &words);
+	facts.place = (struct server_place){.on_windows = true, .major = 16};
+	check_hint(&f, &facts,
+	           "(SHOW hba_file tells where it is; on Windows usually " PG16 "\\data\\pg_hba.conf):\n" ADMIT
+	           "\nor, on Windows in PowerShell as administrator: & \"" PG16 "\\bin\\pg_ctl.exe\" reload -D \"" PG16
+	           "\\data\"\n" NETWORK);
+	/* without any evidence nothing of the kind is said */
+	facts.place.on_windows = false;
+	check_hint(&f, &facts, "(SHOW hba_file tells where it is):\n" ADMIT "\n" NETWORK);
+	/* Docker Desktop on Windows */
+	facts.below_windows = true;
+	facts.host = "host.docker.internal";
+	check_hint(&f, &facts, "on Windows usually " PG16 "\\data\\pg_hba.conf");
+	/* a pooler on Windows beside its server */
+	facts.below_windows = false;
+	facts.on_windows = true;
+	facts.host = facts.address = "127.0.0.1";
+	facts.place.major = 0;
+	check_hint(&f, &facts, "on Windows usually C:\\Program Files\\PostgreSQL\\<version>\\data\\pg_hba.conf");
+	/* its own words show it */
+	failure_set_report(&f, PHASE_STARTUP, source, sizeof(source));
+	check_hint(&f, &tcp, "on Windows usually C:\\Program Files\\PostgreSQL\\13\\data\\pg_hba.conf");
+	/* also when they are cut off */
+	failure_set_report(&f, PHASE_STARTUP, source, sizeof(source) - 4);
+	verdict_init(&v);
+	explain(&f, &tcp, &v);
+	assert_non_null(strstr(str_text(&v.hint), "\\PostgreSQL\\13\\"));
+	verdict_fini(&v);
+	failure_fini(&f);
+}
+
+static void addresses_that_were_translated_are_named(void **state)
+{
+	static const struct words words = {
+	    "FATAL", "28000",
+	    "no pg_hba.conf entry for host \"192.168.65.1\", user \"app\", database \"shop\", no encryption", NULL,
+	    NULL};
+	struct failure f;
+	struct verdict v;
+
+	(void)state;
+	failure_init(&f);
+	verdict_init(&v);
+	set_report(&f, PHASE_STARTUP, &words);
+	explain(&f, &tcp, &v);
+	assert_memory_equal(
+	    str_text(&v.detail),
+	    "The server saw address 192.168.65.1, here it is 172.18.0.3: something between translates it, "
+	    "as Docker Desktop and NAT do. Database ",
+	    120);
+	assert_non_null(strstr(str_text(&v.hint), "\nhost    shop    app    192.168.65.1/32    scram-sha-256\n"));
+	assert_non_null(strstr(str_text(&v.hint), "\nhost    shop    app    192.168.65.0/24    scram-sha-256\n"));
+	verdict_fini(&v);
+	failure_fini(&f);
+}
+
 /* ---- No outages ---- */
 
 static void waits_and_limits_have_classes_and_keep_the_classic_words(void **state)
@@ -1442,6 +1582,10 @@ int main(void)
 	    cmocka_unit_test(secrets_that_are_not_the_servers_are_named_too),
 	    cmocka_unit_test(md5_is_in_the_line_if_nothing_else_is_stored),
 	    cmocka_unit_test(hints_know_containers),
+	    cmocka_unit_test(hints_know_windows),
+	    cmocka_unit_test(a_socket_on_a_system_without_them_is_explained),
+	    cmocka_unit_test(servers_on_windows_are_told_where_their_file_is),
+	    cmocka_unit_test(addresses_that_were_translated_are_named),
 	    cmocka_unit_test(waits_and_limits_have_classes_and_keep_the_classic_words),
 	    cmocka_unit_test(only_what_was_learned_before_the_login_is_shared),
 	    cmocka_unit_test(verdicts_can_be_copied_and_made_into_words),

@@ -210,6 +210,45 @@ static void md5_is_offered_only_where_nothing_else_can_work(void **state)
 	check_line(&md5);
 }
 
+static void a_network_is_no_wider_than_docker_desktops(void **state)
+{
+	static const struct line_case desktop = {{.database = "shop", .user = "app", .source_address = "172.18.0.3"},
+	                                         NO_ENTRY("192.168.65.1") ", no encryption",
+	                                         "host    shop    app    192.168.65.1/32    scram-sha-256",
+	                                         "host    shop    app    192.168.65.0/24    scram-sha-256",
+	                                         HBA_LINE_WRITTEN};
+
+	(void)state;
+	check_line(&desktop);
+}
+
+static void another_address_than_ours_was_translated(void **state)
+{
+	static const struct {
+		const char *message, *source, *seen; /* NULL: none */
+	} cases[] = {
+	    {NO_ENTRY("192.168.65.1"), "172.18.0.3", "192.168.65.1"},
+	    {NO_ENTRY("127.0.0.1"), "172.18.0.3", "127.0.0.1"},
+	    {NO_ENTRY("172.18.0.3"), "172.18.0.3", NULL},
+	    {NO_ENTRY("fe80::1%eth0"), "fe80::1%eth1", NULL},
+	    {NO_ENTRY("[local]"), "172.18.0.3", NULL},
+	    {NO_ENTRY("172.18.0.3"), NULL, NULL},
+	    {"something else", "172.18.0.3", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct hba_subject s = {.message = {cases[i].message, strlen(cases[i].message)},
+		                        .source_address = cases[i].source};
+		struct str out;
+
+		str_init(&out, 100);
+		assert_int_equal(hba_line_write_translated(&s, &out), cases[i].seen != NULL);
+		assert_string_equal(str_text(&out), cases[i].seen == NULL ? "" : cases[i].seen);
+		str_fini(&out);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +257,8 @@ int main(void)
 	    cmocka_unit_test(replication_has_its_own_word),
 	    cmocka_unit_test(names_are_quoted_where_they_would_mean_something_else),
 	    cmocka_unit_test(md5_is_offered_only_where_nothing_else_can_work),
+	    cmocka_unit_test(a_network_is_no_wider_than_docker_desktops),
+	    cmocka_unit_test(another_address_than_ours_was_translated),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
