@@ -13,10 +13,11 @@
 
 /* Unknown things are 0 or NULL. Texts are borrowed. */
 struct server_place {
-	bool on_windows;     /* there is evidence that it runs there */
-	unsigned major;      /* 16 */
-	const char *base;    /* where it is installed: "C:\Program Files\PostgreSQL\16" */
-	const char *data;    /* its data directory */
+	bool on_windows;  /* there is evidence that it runs there */
+	unsigned major;   /* 16 */
+	const char *base; /* where it is installed: "C:\Program Files\PostgreSQL\16" */
+	const char *data; /* its data directory */
+	const char *hba_file;
 	const char *service; /* its name as a service: "postgresql-x64-16" */
 };
 
@@ -27,8 +28,8 @@ void server_place_read_version(struct server_place *p, const char *version);
 void server_place_read_error(struct server_place *p, struct bytes message, struct bytes source_file);
 
 /*
- * Each appends, where it is known that the server runs on Windows, else nothing and false. What is not known is taken
- * as PostgreSQL's installer does it, with <version> for an unknown version.
+ * Each appends, where it is known that the server runs on Windows, else nothing and false; hba_file, where that is
+ * known. What is not known is taken as PostgreSQL's installer does it, with <version> for an unknown version.
  */
 bool server_place_write_hba_file(const struct server_place *p, struct str *out);
 bool server_place_write_reload(const struct server_place *p, struct str *out); /* for PowerShell */

@@ -86,21 +86,21 @@ static void write_version(const struct server_place *p, struct str *out)
 }
 
 /* As Windows writes paths; the server says them with slashes. */
-static void write_path(const char *path, struct str *out)
+static void write_path(const struct server_place *p, const char *path, struct str *out)
 {
 	struct str text;
 
 	str_init(&text, 1024);
 	printable_add(&text, path, strlen(path));
 	for (size_t i = 0; i < text.len; i++)
-		str_add_char(out, text.data[i] == '/' ? '\\' : text.data[i]);
+		str_add_char(out, text.data[i] == '/' && p->on_windows ? '\\' : text.data[i]);
 	str_fini(&text);
 }
 
 static void write_base(const struct server_place *p, struct str *out)
 {
 	if (p->base != NULL && p->base[0] != '\0') {
-		write_path(p->base, out);
+		write_path(p, p->base, out);
 		return;
 	}
 	str_add_str(out, PROGRAM_FILES);
@@ -110,7 +110,7 @@ static void write_base(const struct server_place *p, struct str *out)
 static void write_data(const struct server_place *p, struct str *out)
 {
 	if (p->data != NULL && p->data[0] != '\0') {
-		write_path(p->data, out);
+		write_path(p, p->data, out);
 		return;
 	}
 	write_base(p, out);
@@ -119,6 +119,10 @@ static void write_data(const struct server_place *p, struct str *out)
 
 bool server_place_write_hba_file(const struct server_place *p, struct str *out)
 {
+	if (p->hba_file != NULL) {
+		write_path(p, p->hba_file, out);
+		return true;
+	}
 	if (!p->on_windows)
 		return false;
 	write_data(p, out);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "diag/server_place.h"
 #include "wire/framer.h"
 #include "wire/message.h"
 
@@ -24,6 +25,8 @@ struct asking {
 	struct findings *findings;
 	PGconn *conn;
 	bool first; /* of this server: what holds for all its databases is asked now */
+	struct server_place place;
+	char data[300], hba_file[300]; /* for it */
 };
 
 /* ---- talking, with an end ---- */
@@ -303,6 +306,38 @@ static long most_of_server(const struct asking *a, unsigned *n_databases)
 	return sum;
 }
 
+static const char *copy_value(const PGresult *r, int column, char *buf, size_t size)
+{
+	int n = snprintf(buf, size, "%s", PQgetvalue(r, 0, column));
+
+	return n < 0 || (size_t)n >= size ? NULL : buf;
+}
+
+/* Where its files are: only some roles may know. */
+static void ask_place(struct asking *a)
+{
+	PGresult *r =
+	    rows_of(a->conn, "SELECT current_setting('data_directory'), current_setting('hba_file')", 0, NULL);
+
+	if (r == NULL)
+		return;
+	a->place.data = copy_value(r, 0, a->data, sizeof(a->data));
+	a->place.hba_file = copy_value(r, 1, a->hba_file, sizeof(a->hba_file));
+	PQclear(r);
+}
+
+/* A sentence about the server's place, behind what the remedy has already; nothing where it is not known. */
+static void add_place(const struct asking *a, struct finding *n, const char *before, const char *behind,
+                      bool (*write)(const struct server_place *p, struct str *out))
+{
+	struct str text;
+
+	str_init(&text, 1000);
+	if (n != NULL && write(&a->place, &text))
+		finding_remedy(n, "%s%s%s%s", n->remedy.len == 0 ? "" : " ", before, str_text(&text), behind);
+	str_fini(&text);
+}
+
 static void tell_room(struct asking *a, long slots, long reserved)
 {
 	unsigned n_databases;
@@ -326,6 +361,7 @@ static void tell_room(struct asking *a, long slots, long reserved)
 	               "Lower pool_size, or set max_db_connections so that all entries for this server together stay "
 	               "below %ld, or raise max_connections of the server.",
 	               room);
+	add_place(a, n, "That needs, in PowerShell as administrator: Restart-Service ", "", server_place_write_service);
 }
 
 static void ask_server(struct asking *a)
@@ -333,14 +369,17 @@ static void ask_server(struct asking *a)
 	static const char text[] =
 	    "SELECT current_setting('server_version'), current_setting('max_connections')::int, "
 	    "current_setting('superuser_reserved_connections')::int "
-	    "+ coalesce(nullif(current_setting('reserved_connections', true), ''), '0')::int, pg_is_in_recovery()";
+	    "+ coalesce(nullif(current_setting('reserved_connections', true), ''), '0')::int, pg_is_in_recovery(), "
+	    "version()";
 	PGresult *r = rows_of(a->conn, text, 0, NULL);
 
 	if (r == NULL) {
 		(void)findings_add(a->findings, SEVERITY_NOTE, "server", "the server does not tell its limits");
 		return;
 	}
-	(void)findings_add(a->findings, SEVERITY_OK, "server", "PostgreSQL %s%s", PQgetvalue(r, 0, 0),
+	server_place_read_version(&a->place, PQgetvalue(r, 0, 4));
+	(void)findings_add(a->findings, SEVERITY_OK, "server", "PostgreSQL %s%s%s", PQgetvalue(r, 0, 0),
+	                   a->place.on_windows ? " on Windows" : "",
 	                   PQgetvalue(r, 0, 3)[0] == 't' ? ", in recovery: it takes no writes" : "");
 	tell_room(a, number(r, 1), number(r, 2));
 	PQclear(r);
@@ -415,6 +454,12 @@ static const char rule_query[] =
     "ELSE (host(inet_client_addr())::inet & netmask::inet) = (address::inet & netmask::inet) END "
     "ORDER BY line_number LIMIT 1";
 
+static void tell_where_lines_go(const struct asking *a, struct finding *n)
+{
+	add_place(a, n, a->place.hba_file == NULL ? "The file usually is " : "The file is ", ".",
+	          server_place_write_hba_file);
+}
+
 static void tell_rule(struct asking *a, const struct login_check *at, const PGresult *r)
 {
 	bool refused = at->result != LOGIN_GOOD;
@@ -422,16 +467,19 @@ static void tell_rule(struct asking *a, const struct login_check *at, const PGre
 
 	if (PQntuples(r) == 0) {
 		/* the login itself has said which line is missing */
-		(void)findings_add(a->findings, SEVERITY_NOTE, "pg_hba", "no line for database \"%s\", user \"%s\"",
-		                   at->of->name, at->user);
+		n = findings_add(a->findings, SEVERITY_NOTE, "pg_hba", "no line for database \"%s\", user \"%s\"",
+		                 at->of->name, at->user);
+		tell_where_lines_go(a, n);
 		return;
 	}
 	n = findings_add(a->findings, refused ? SEVERITY_NOTE : SEVERITY_OK, "pg_hba",
 	                 "line %s decides for database \"%s\", user \"%s\": %s %s %s %s %s %s", PQgetvalue(r, 0, 0),
 	                 at->of->name, at->user, PQgetvalue(r, 0, 1), PQgetvalue(r, 0, 2), PQgetvalue(r, 0, 3),
 	                 PQgetvalue(r, 0, 4), PQgetvalue(r, 0, 5), PQgetvalue(r, 0, 6));
-	if (refused && strcmp(PQgetvalue(r, 0, 6), "reject") == 0)
+	if (refused && strcmp(PQgetvalue(r, 0, 6), "reject") == 0) {
 		finding_remedy(n, "A line that lets this login in belongs before line %s.", PQgetvalue(r, 0, 0));
+		tell_where_lines_go(a, n);
+	}
 }
 
 /* False: it is not for this login to look. */
@@ -516,6 +564,7 @@ static void ask(struct asking *a)
 {
 	PQsetNoticeProcessor(a->conn, ignore, NULL);
 	if (a->first) {
+		ask_place(a);
 		ask_server(a);
 		ask_logins(a);
 	}

@@ -97,6 +97,10 @@ static void check_write(const struct server_place *p, bool (*write)(const struct
 static void places_are_those_of_the_installer_unless_they_are_known(void **state)
 {
 	static const struct server_place elsewhere = {.major = 16, .data = "/var/lib/postgresql/16/main"},
+	                                 debian = {.hba_file = "/etc/postgresql/15/main/pg_hba.conf"},
+	                                 moved = {.on_windows = true,
+	                                          .data = "D:/data",
+	                                          .hba_file = "E:/etc/pg_hba.conf"},
 	                                 unknown = {.on_windows = true}, sixteen = {.on_windows = true, .major = 16},
 	                                 known = {.on_windows = true,
 	                                          .major = 15,
@@ -109,6 +113,9 @@ static void places_are_those_of_the_installer_unless_they_are_known(void **state
 	(void)state;
 	check_write(&elsewhere, server_place_write_hba_file, NULL);
 	check_write(&elsewhere, server_place_write_reload, NULL);
+	check_write(&debian, server_place_write_hba_file, "/etc/postgresql/15/main/pg_hba.conf");
+	check_write(&debian, server_place_write_reload, NULL);
+	check_write(&moved, server_place_write_hba_file, "E:\\etc\\pg_hba.conf");
 	check_write(&elsewhere, server_place_write_service, NULL);
 
 	check_write(&unknown, server_place_write_hba_file,

@@ -26,6 +26,19 @@ static void refusal_is_published_to_be_told_now(void **state)
 	end(t);
 }
 
+static void hints_are_for_the_system_that_the_pooler_runs_on(void **state)
+{
+	struct bench *t = begin("app = host=127.0.0.1", "");
+	struct side s = {0};
+
+	(void)state;
+	t->opener->on_windows = true;
+	waits(t, &s, "app", "ann");
+	fails(t, &s, 0, NULL);
+	assert_non_null(strstr(str_text(&verdict_of(&s)->hint), "Get-Service postgresql*"));
+	end(t);
+}
+
 static void silence_is_published_to_be_told_after_server_down_wait(void **state)
 {
 	struct bench *t = begin("app = host=127.0.0.1", "server_down_wait=5");
@@ -797,6 +810,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(refusal_is_published_to_be_told_now),
+	    cmocka_unit_test(hints_are_for_the_system_that_the_pooler_runs_on),
 	    cmocka_unit_test(silence_is_published_to_be_told_after_server_down_wait),
 	    cmocka_unit_test(the_databases_own_server_down_wait_goes_before_the_setting),
 	    cmocka_unit_test(server_down_wait_zero_tells_only_refusals_and_pauses_like_pgbouncer),
