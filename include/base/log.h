@@ -57,9 +57,9 @@ void log_set_stderr(struct log *l, bool on);
 /* For file and stderr, from the next record on. */
 void log_set_format(struct log *l, enum log_format format);
 
-/* A further target (syslog), called with the text form without its head; NULL for none. It must be callable from any
- * thread. */
-typedef void log_sink(enum log_level level, const char *text);
+/* A further target (syslog), called with the record and its text form without the head; NULL for none. It must be
+ * callable from any thread. */
+typedef void log_sink(const struct log_event *e, const char *text);
 void log_set_sink(struct log *l, log_sink *sink);
 
 /* What stderr leads to takes text with its level, apart from each other (systemd's journal): called in place of writing

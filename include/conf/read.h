@@ -2,8 +2,12 @@
 #ifndef CONF_READ_H
 #define CONF_READ_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "base/attr.h"
 #include "base/str.h"
+#include "conf/error.h"
 
 #define CONF_MAX_FILE_BYTES (64 * 1024 * 1024)
 
@@ -25,6 +29,12 @@ struct conf_source {
 	conf_list *list;
 	void *context;
 };
+
+/*
+ * How the text in a file begins: `*skip` bytes of a mark that UTF-8 may have, and which Windows' programs like to
+ * write. False with `why` for UTF-16, which they write, too, and which nothing here reads.
+ */
+bool conf_text_begin(const char *content, size_t len, const char *file, size_t *skip, struct conf_error *why) MUST_USE;
 
 /* Overwrites and frees what a file held: passwords may be in it. */
 void conf_forget(struct str *content);

@@ -1,17 +1,20 @@
-/* Signals as events of a loop: the main thread's only, since all other threads block them. */
+/* What somebody outside wants (os/wish.h) as an event of a loop: the main thread's, since all other threads block
+ * signals. */
 #ifndef NET_SIGNALS_H
 #define NET_SIGNALS_H
 
 #include "base/attr.h"
+#include "os/wish.h"
 
 struct loop;
 struct signal_watch;
 
-/* From now on `got(owner, signo)` is called on the loop's thread, never inside the signal. NULL: out of memory or
- * descriptors. One loop of a process only. */
-struct signal_watch *signal_watch_new(struct loop *l, int signo, void (*got)(void *owner, int signo),
-                                      void *owner) MUST_USE;
-/* The signal's effect is again what it was before. NULL is fine. */
+/* From now on `got(owner, what, name)` is called on the loop's thread, never inside a signal, for each of the wishes in
+ * `set` (1u << WISH_RELOAD | …); the name is that of the signal, or what else it was ("Ctrl-C"). NULL: out of memory
+ * or descriptors. One of a process at a time. */
+struct signal_watch *signal_watch_new(struct loop *l, unsigned set,
+                                      void (*got)(void *owner, enum wish what, const char *name), void *owner) MUST_USE;
+/* Signals do again what they did before. NULL is fine. */
 void signal_watch_free(struct signal_watch *w);
 
 #endif

@@ -84,7 +84,7 @@ void os_daemon_ready(int ready);
  */
 void os_syslog_open(const char *ident, const char *facility);
 void os_syslog_close(void);
-void os_syslog_sink(enum log_level level, const char *text);
+void os_syslog_sink(const struct log_event *e, const char *text);
 
 /* What the process uses; 0: not known. */
 struct process_usage {

@@ -481,12 +481,16 @@ static bool read_line(struct rule_reader *r, const char *path, unsigned number, 
 
 static bool read_file(struct rule_reader *r, const char *path, const char *content, size_t len)
 {
-	static const char byte_order_mark[] = "\xEF\xBB\xBF";
-	const char *at = content, *end = content + len;
+	const char *at = content, *end;
 	unsigned number = 1;
+	size_t skip;
 
-	if (len >= 3 && memcmp(at, byte_order_mark, 3) == 0)
-		at += 3;
+	if (len == 0)
+		return true;
+	end = content + len;
+	if (!conf_text_begin(content, len, path, &skip, r->why))
+		return false;
+	at += skip;
 	while (at < end) {
 		struct joined j = {.n = 0};
 		bool good;

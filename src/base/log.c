@@ -345,7 +345,7 @@ static void write_bodies(struct log *l, const struct log_event *e, enum breaks b
 	put_body(&r, e, breaks);
 	r.data[r.len] = '\0';
 	if (sink != NULL)
-		sink(e->level, r.data);
+		sink(e, r.data);
 	if (journal == NULL || journal(e->level, r.data))
 		return;
 	r.len = 0;

@@ -295,15 +295,16 @@ static bool parse_line(struct parser *p, struct line *line)
 /* Works in place; `content` has a NUL behind its end, or is NULL when empty. */
 static bool parse_file(struct parser *p, const char *path, char *content, size_t len)
 {
-	static const char byte_order_mark[] = "\xEF\xBB\xBF";
 	struct line line = {path, 0, NULL};
+	size_t skip;
 	char *end;
 
 	if (len == 0)
 		return true;
 	end = content + len;
-	if (len >= 3 && memcmp(content, byte_order_mark, 3) == 0)
-		content += 3;
+	if (!conf_text_begin(content, len, path, &skip, p->why))
+		return false;
+	content += skip;
 	while (content < end) {
 		char *newline = (char *)memchr(content, '\n', (size_t)(end - content));
 		char *stop = newline == NULL ? end : newline;

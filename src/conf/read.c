@@ -42,6 +42,22 @@ int conf_list_directory(void *context, const char *directory, const char *patter
 	return directory_names(directory, pattern, names);
 }
 
+bool conf_text_begin(const char *content, size_t len, const char *file, size_t *skip, struct conf_error *why)
+{
+	static const char utf8[] = "\xEF\xBB\xBF", little[] = "\xFF\xFE", big[] = "\xFE\xFF";
+
+	if (len >= 2 && (memcmp(content, little, 2) == 0 || memcmp(content, big, 2) == 0)) {
+		(void)conf_fail(why, file, 0, "could not load file \"%.400s\": its text is in UTF-16, not in UTF-8",
+		                file);
+		conf_hint(
+		    why, "Save it as UTF-8: Notepad asks for the encoding in \"Save as\"; iconv -f UTF-16 -t UTF-8 and "
+		         "PowerShell's Set-Content -Encoding utf8 convert it.");
+		return false;
+	}
+	*skip = len >= 3 && memcmp(content, utf8, 3) == 0 ? 3 : 0;
+	return true;
+}
+
 void conf_forget(struct str *content)
 {
 	if (content->data != NULL)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "conf/config.h"
+#include "conf/read.h"
 #include "conf/scram_verifier.h"
 
 #define MD5_DIGITS 32
@@ -88,15 +89,16 @@ static bool parse_line(char *at, const char *file, unsigned line, userlist_user 
 bool userlist_parse(char *content, size_t len, const char *file, userlist_user *user, void *context,
                     struct conf_error *why)
 {
-	static const char byte_order_mark[] = "\xEF\xBB\xBF";
-	char *end;
 	unsigned line = 0;
+	size_t skip;
+	char *end;
 
 	if (len == 0)
 		return true;
 	end = content + len;
-	if (len >= 3 && memcmp(content, byte_order_mark, 3) == 0)
-		content += 3;
+	if (!conf_text_begin(content, len, file, &skip, why))
+		return false;
+	content += skip;
 	while (content < end) {
 		char *newline = (char *)memchr(content, '\n', (size_t)(end - content));
 		char *stop = newline == NULL ? end : newline;

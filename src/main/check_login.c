@@ -8,7 +8,6 @@
  */
 #include "main/check_login.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -486,11 +485,12 @@ static void look(void *owner)
 		shutdown_begin(s, SHUTDOWN_NOW);
 }
 
-static void interrupted(void *owner, int signo)
+static void interrupted(void *owner, enum wish what, const char *name)
 {
 	struct logins *l = (struct logins *)owner;
 
-	(void)signo;
+	(void)what;
+	(void)name;
 	l->interrupted = true;
 	shutdown_begin(l->supervisor, SHUTDOWN_NOW);
 }
@@ -498,19 +498,12 @@ static void interrupted(void *owner, int signo)
 /* The supervisor's own signals mean nothing here. */
 static bool watch_signals(struct logins *l)
 {
-	static const int signals[] = {SIGINT, SIGTERM};
 	struct supervisor *s = l->supervisor;
 
-	for (unsigned i = 0; i < SUPERVISOR_SIGNALS; i++) {
-		signal_watch_free(s->signals[i]);
-		s->signals[i] = NULL;
-	}
-	for (unsigned i = 0; i < 2; i++) {
-		l->interrupts[i] = signal_watch_new(s->loop, signals[i], interrupted, l);
-		if (l->interrupts[i] == NULL)
-			return false;
-	}
-	return true;
+	signal_watch_free(s->signals);
+	s->signals = NULL;
+	l->interrupts = signal_watch_new(s->loop, 1u << WISH_INTERRUPT | 1u << WISH_STOP, interrupted, l);
+	return l->interrupts != NULL;
 }
 
 static bool run(struct logins *l)
@@ -543,8 +536,7 @@ enum logins_end logins_run(struct logins *l, struct logging *logging, bool *stuc
 	good = run(l);
 	if (l->progress_shown)
 		fprintf(stderr, "\r\033[K");
-	for (unsigned i = 0; i < 2; i++)
-		signal_watch_free(l->interrupts[i]);
+	signal_watch_free(l->interrupts);
 	timer_free(l->tick);
 	*stuck = !supervisor_free(l->supervisor);
 	if (!good)

@@ -75,7 +75,7 @@ struct logins {
 	bool template_left_out; /* there is a template and nobody gave a name */
 	struct supervisor *supervisor;
 	struct timer *tick;
-	struct signal_watch *interrupts[2];
+	struct signal_watch *interrupts;
 	uint64_t began_us, told_us;
 	bool interrupted, progress_shown;
 	bool shows_progress; /* on stderr */

@@ -58,9 +58,9 @@ static void where_it_listens(const struct settings *s, struct where *to)
 }
 
 /* Its remarks are for the process that serves. */
-static void say_error(enum log_level level, const char *text)
+static void say_error(const struct log_event *e, const char *text)
 {
-	if (level <= LEVEL_ERROR)
+	if (e->level <= LEVEL_ERROR)
 		fprintf(stderr, "%s\n", text);
 }
 

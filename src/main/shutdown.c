@@ -6,7 +6,6 @@
  *      └──QUIT, SHUTDOWN─────────────────────────────────────────────────────────TERM, INT again──┴─> ENDING
  *                                                          ENDED: the loop stops <──(4 visits)────────────┘
  */
-#include <signal.h>
 #include <string.h>
 
 #include "admin/console.h"
@@ -374,24 +373,24 @@ static void got_stop(struct supervisor *s, const char *name, const char *how, en
 	loop_stop(s->loop);
 }
 
-static void got_pause(struct supervisor *s)
+static void got_pause(struct supervisor *s, const char *name)
 {
 	if (registry_is_paused(s->office->registry, NULL)) {
-		log_write(s->log, LEVEL_LOG, "got SIGUSR1, but already paused");
+		log_write(s->log, LEVEL_LOG, "got %s, but already paused", name);
 		return;
 	}
-	log_write(s->log, LEVEL_LOG, "got SIGUSR1, pausing all activity");
+	log_write(s->log, LEVEL_LOG, "got %s, pausing all activity", name);
 	pausing_pause(s, NULL, NULL, NULL);
 }
 
-static void got_resume(struct supervisor *s)
+static void got_resume(struct supervisor *s, const char *name)
 {
 	if (shutdown_is_under_way(s)) {
-		log_write(s->log, LEVEL_LOG, "got SIGUSR2 while shutting down, ignoring");
+		log_write(s->log, LEVEL_LOG, "got %s while shutting down, ignoring", name);
 	} else if (!registry_is_paused(s->office->registry, NULL)) {
-		log_write(s->log, LEVEL_LOG, "got SIGUSR2, but not paused");
+		log_write(s->log, LEVEL_LOG, "got %s, but not paused", name);
 	} else {
-		log_write(s->log, LEVEL_LOG, "got SIGUSR2, continuing from PAUSE");
+		log_write(s->log, LEVEL_LOG, "got %s, continuing from PAUSE", name);
 		pausing_resume(s, NULL, NULL, NULL);
 	}
 }
@@ -403,48 +402,40 @@ static void reloaded(void *asker, const struct control_reply *reply)
 	(void)!service_notify("READY=1");
 }
 
-static void got_signal(void *owner, int signo)
+static void got_signal(void *owner, enum wish what, const char *name)
 {
 	struct supervisor *s = (struct supervisor *)owner;
 
-	switch (signo) {
-	case SIGHUP:
-		log_write(s->log, LEVEL_LOG, "got SIGHUP, re-reading config");
+	switch (what) {
+	case WISH_RELOAD:
+		log_write(s->log, LEVEL_LOG, "got %s, re-reading config", name);
 		(void)!service_notify_reloading();
 		edition_reload(s, reloaded, s);
 		break;
-	case SIGTERM:
-		got_stop(s, "SIGTERM", "waiting for all clients disconnect", SHUTDOWN_WAIT_FOR_CLIENTS);
+	case WISH_STOP:
+		got_stop(s, name, "waiting for all clients disconnect", SHUTDOWN_WAIT_FOR_CLIENTS);
 		break;
-	case SIGINT:
-		got_stop(s, "SIGINT", "waiting for all servers connections to be released", SHUTDOWN_WAIT_FOR_SERVERS);
+	case WISH_INTERRUPT:
+		got_stop(s, name, "waiting for all servers connections to be released", SHUTDOWN_WAIT_FOR_SERVERS);
 		break;
-	case SIGQUIT:
-		log_write(s->log, LEVEL_LOG, "got SIGQUIT, fast exit");
+	case WISH_QUIT:
+		log_write(s->log, LEVEL_LOG, "got %s, fast exit", name);
 		end(s);
 		break;
-	case SIGUSR1:
-		got_pause(s);
+	case WISH_PAUSE:
+		got_pause(s, name);
 		break;
-	case SIGUSR2:
-		got_resume(s);
-		break;
-	default:
+	case WISH_RESUME:
+		got_resume(s, name);
 		break;
 	}
 }
 
 bool shutdown_watch_signals(struct supervisor *s)
 {
-	static const int signals[SUPERVISOR_SIGNALS] = {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2};
-
 	s->shutdown.look = timer_new(s->loop, look_again, s);
 	if (s->shutdown.look == NULL)
 		return false;
-	for (unsigned i = 0; i < SUPERVISOR_SIGNALS; i++) {
-		s->signals[i] = signal_watch_new(s->loop, signals[i], got_signal, s);
-		if (s->signals[i] == NULL)
-			return false;
-	}
-	return true;
+	s->signals = signal_watch_new(s->loop, (1u << N_WISHES) - 1, got_signal, s);
+	return s->signals != NULL;
 }

@@ -573,8 +573,7 @@ static void free_office(struct supervisor *s)
 
 static void free_loop(struct supervisor *s)
 {
-	for (unsigned i = 0; i < SUPERVISOR_SIGNALS; i++)
-		signal_watch_free(s->signals[i]);
+	signal_watch_free(s->signals);
 	timer_free(s->shutdown.look);
 	timer_free(s->opener_timer);
 	timer_free(s->stats_timer);

@@ -41,7 +41,6 @@ struct stream;
 struct timer;
 struct web;
 
-#define SUPERVISOR_SIGNALS 6u
 #define STARVED_MAX 16u
 
 struct worker_thread {
@@ -137,7 +136,7 @@ struct supervisor {
 	struct listening listening;
 	struct shutdown shutdown;
 	struct watchdog watchdog;
-	struct signal_watch *signals[SUPERVISOR_SIGNALS];
+	struct signal_watch *signals;
 	struct timer *opener_timer, *stats_timer, *sweep_timer, *peers_timer;
 
 	struct letters out;      /* posted at the end of each turn */

@@ -477,6 +477,33 @@ void client_lost_server(struct client *c, const char *reason)
 
 /* ---- ends of waiting ---- */
 
+static void fail(struct client *c, const struct words *words, bool asked)
+{
+	struct str *out = &c->worker->scratch;
+	bool at_boundary = c->server == NULL || framer_at_boundary(&c->server->framer) || c->server->swallowing;
+	struct iovec v;
+
+	if (c->state == CLIENT_CLOSING)
+		return;
+	client_login_say_attempt(c);
+	if (c->worker->config->settings.log_pooler_errors && !c->untold) {
+		struct log_event e = {.level = LEVEL_WARNING, .event = "client_told"};
+
+		client_log_event(c, &e, "pooler error: %s", words->message);
+	}
+	str_clear(out);
+	message_error(out, words);
+	/* libpq since 15 would forget the error for that of the end of the connection: in PQexec(), which most drivers
+	 * use */
+	if (asked)
+		message_ready(out, 'I');
+	if (at_boundary && !out->failed) {
+		v = (struct iovec){out->data, out->len};
+		(void)!stream_write(c->stream, &v, 1, NULL);
+	}
+	client_close(c, words->message);
+}
+
 /* PgBouncer's words for whoever comes while a failure is known already; programs look for them. */
 static void told_known(struct client *c, struct words *words)
 {
@@ -499,7 +526,7 @@ static void told_outage(struct client *c, struct outage *outage, bool known_befo
 	if (c->state == CLIENT_LOOKUP)
 		lookup_tell_outage(c, outage);
 	else if (c->state == CLIENT_IDLE || c->state == CLIENT_QUEUED)
-		client_fail_asked(c, &words);
+		fail(c, &words, true);
 	else if (known_before)
 		told_known(c, &words);
 	else
@@ -649,39 +676,9 @@ void client_settings_changed(struct client *c)
 
 /* ---- the end ---- */
 
-static void fail(struct client *c, const struct words *words, bool asked)
-{
-	struct str *out = &c->worker->scratch;
-	bool at_boundary = c->server == NULL || framer_at_boundary(&c->server->framer) || c->server->swallowing;
-	struct iovec v;
-
-	if (c->state == CLIENT_CLOSING)
-		return;
-	client_login_say_attempt(c);
-	if (c->worker->config->settings.log_pooler_errors && !c->untold) {
-		struct log_event e = {.level = LEVEL_WARNING, .event = "client_told"};
-
-		client_log_event(c, &e, "pooler error: %s", words->message);
-	}
-	str_clear(out);
-	message_error(out, words);
-	if (asked)
-		message_ready(out, 'I');
-	if (at_boundary && !out->failed) {
-		v = (struct iovec){out->data, out->len};
-		(void)!stream_write(c->stream, &v, 1, NULL);
-	}
-	client_close(c, words->message);
-}
-
 void client_fail(struct client *c, const struct words *words)
 {
-	fail(c, words, false);
-}
-
-void client_fail_asked(struct client *c, const struct words *words)
-{
-	fail(c, words, true);
+	fail(c, words, c->state == CLIENT_QUEUED);
 }
 
 void client_fail_text(struct client *c, const char *precise, const char *text)

@@ -554,10 +554,7 @@ static void fail_with(struct client *c, const char *class, struct words *words, 
 		c->untold = !telling_add(c->worker, c->entry.seat, why->crowd.outage);
 	if (class != NULL)
 		client_note(c, class, NULL, words->message, words->hint);
-	if (c->state == CLIENT_QUEUED)
-		client_fail_asked(c, words);
-	else
-		client_fail(c, words);
+	client_fail(c, words);
 	str_fini(&detail);
 	str_fini(&hint);
 }

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import selectors
 import socket
 import struct
 import threading
@@ -39,34 +40,39 @@ class NameServer:
 		self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 		self.udp.bind((address, 53))
 		self.tcp = socket.create_server((address, 53))
-		self.sockets = [self.udp, self.tcp]
-		for serve in (self._serve_udp, self._serve_tcp):
-			threading.Thread(target=serve, daemon=True).start()
+		self.hurry, self.end = socket.socketpair()
+		self.thread = threading.Thread(target=self._serve, daemon=True)
+		self.thread.start()
 
 	def close(self):
-		for s in self.sockets:
+		"""Nobody reads any more when it returns: a socket that is closed while a thread reads goes on taking questions."""
+		self.hurry.close()
+		self.thread.join()
+		for s in (self.end, self.udp, self.tcp):
 			s.close()
 
 	def count(self, name, kind=None):
 		return sum(1 for asked, its_kind, _ in list(self.asked) if asked == name and kind in (None, its_kind))
 
-	def _serve_udp(self):
-		while True:
-			try:
-				question, asker = self.udp.recvfrom(4096)
-			except OSError:
-				return
-			answer = self._answer(question, "udp")
-			if answer:
-				self.udp.sendto(answer, asker)
+	def _serve(self):
+		with selectors.DefaultSelector() as ready:
+			for s in (self.end, self.udp, self.tcp):
+				ready.register(s, selectors.EVENT_READ)
+			while True:
+				for key, _ in ready.select():
+					if key.fileobj is self.end:
+						return
+					if key.fileobj is self.udp:
+						self._serve_datagram()
+					else:
+						asker, _ = self.tcp.accept()
+						threading.Thread(target=self._serve_connection, args=(asker,), daemon=True).start()
 
-	def _serve_tcp(self):
-		while True:
-			try:
-				asker, _ = self.tcp.accept()
-			except OSError:
-				return
-			threading.Thread(target=self._serve_connection, args=(asker,), daemon=True).start()
+	def _serve_datagram(self):
+		question, asker = self.udp.recvfrom(4096)
+		answer = self._answer(question, "udp")
+		if answer:
+			self.udp.sendto(answer, asker)
 
 	def _serve_connection(self, asker):
 		with asker, contextlib.suppress(OSError):

@@ -443,6 +443,18 @@ def test_reload_takes_up_new_databases_users_and_settings(pooler, admin):
 	assert "newcomer" in [row[0] for row in admin.rows("SHOW USERS")]
 
 
+def test_who_waits_for_a_server_of_a_killed_database_is_told_so_that_libpq_keeps_it(pooler, admin):
+	pooler.console("SET default_pool_size = 1")
+	with pooler.login() as holder, pooler.login() as waiting:
+		holder.ask(query("BEGIN"))
+		waiting.send(query("SELECT 1"))
+		pooler.wait_waiting(1)
+		assert done(admin, "KILL app") == "KILL"
+		told = waiting.ended()
+		assert (types(told), told[0].severity, told[0].text, told[1].body) == ("EZ", "FATAL", "database removed", b"I")
+		assert types(holder.ended()) == "E"
+
+
 def test_reload_without_a_database_ends_its_clients(pooler, admin):
 	with pooler.login("app", "second") as w, pooler.login() as other:
 		w.value("SELECT 1")

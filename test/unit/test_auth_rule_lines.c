@@ -116,6 +116,7 @@ static void what_is_wrong_is_named(void **state)
 	} cases[] = {
 	    {"a\nb \"c\n", "broken hba file (h:2): a quote is not closed, in \"b\"", 2},
 	    {"\"a", "broken hba file (h:1): a quote is not closed", 1},
+	    {"\xFF\xFE#", "could not load file \"h\": its text is in UTF-16, not in UTF-8", 0},
 	    {"a b,,c\n", "broken hba file (h:1): a name is missing beside a comma, in \"a b,\"", 1},
 	    {"a ,\n", "broken hba file (h:1): a name is missing beside a comma, in \"a ,\"", 1},
 	    {"  , a\n", "broken hba file (h:1): a name is missing beside a comma", 1},

@@ -200,8 +200,10 @@ static void stderr_is_written_only_when_asked(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
-static void note_text(enum log_level level, const char *text)
+static void note_text(const struct log_event *e, const char *text)
 {
+	enum log_level level = e->level;
+
 	check_expected(level);
 	check_expected(text);
 }

@@ -232,6 +232,7 @@ static void broken_lines_are_named(void **state)
 	    {"[a]\nx=1\nstop=2\ny=3\n", 3, "stopped"},
 	    {"\n%include none.ini\n", 2,
 	     "could not load file \"none.ini\" in configuration (a.ini:2): No such file or directory"},
+	    {"\xFE\xFF[", 0, "could not load file \"a.ini\": its text is in UTF-16, not in UTF-8"},
 	};
 
 	(void)state;

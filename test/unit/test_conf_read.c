@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -97,11 +98,82 @@ static void directories_are_listed(void **state)
 	assert_int_equal(conf_list_directory(NULL, folder, "*.conf", &names), ENOENT);
 }
 
+static void text_begins_behind_the_mark_of_utf8_and_utf16_is_refused(void **state)
+{
+	static const struct {
+		const char *content;
+		size_t len, skip;
+		bool good;
+	} cases[] = {
+	    {"", 0, 0, true},
+	    {"\xEF\xBB", 2, 0, true},
+	    {"\xEF\xBB\xBF", 3, 3, true},
+	    {"[pgbouncer]", 11, 0, true},
+	    {"\xFF", 1, 0, true},
+	    {"\xFF\xFE", 2, 0, false},
+	    {"\xFF\xFE[\0a\0", 6, 0, false},
+	    {"\xFE\xFF\0[\0a", 6, 0, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct conf_error why;
+		size_t skip = 9;
+
+		assert_int_equal(conf_text_begin(cases[i].content, cases[i].len, "a.ini", &skip, &why), cases[i].good);
+		if (cases[i].good) {
+			assert_int_equal(skip, cases[i].skip);
+			continue;
+		}
+		assert_string_equal(why.text, "could not load file \"a.ini\": its text is in UTF-16, not in UTF-8");
+		assert_string_equal(why.file, "a.ini");
+		assert_non_null(strstr(why.hint, "Save it as UTF-8"));
+		assert_non_null(strstr(why.hint, "convert it.")); /* the hint fits */
+	}
+}
+
+/* Umlauts, blanks, and more than 300 bytes: deep enough for what a file system takes as one name. */
+static void long_paths_with_blanks_and_umlauts_are_read(void **state)
+{
+	char folder[] = "/tmp/pgweir-read-XXXXXX", part[200], path[1000], *beside;
+	struct str content;
+	char *found = NULL;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	memset(part, 'x', sizeof(part) - 1);
+	part[sizeof(part) - 1] = '\0';
+	snprintf(path, sizeof(path), "%s/Pr\xc3\xb6gramme und Dateien %s", folder, part);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path + strlen(path), sizeof(path) - strlen(path), "/%s users.txt", part);
+	assert_true(strlen(path) > 400);
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	fprintf(file, "here");
+	assert_int_equal(fclose(file), 0);
+	str_init(&content, 100);
+	beside = conf_path_beside(path, "weir.ini");
+	assert_non_null(beside);
+	assert_int_equal(conf_read_near(conf_read_file, NULL, strrchr(path, '/') + 1, beside, &content, &found), 0);
+	assert_string_equal(str_text(&content), "here");
+	assert_string_equal(found, path);
+	conf_forget(&content);
+	mem_free(found);
+	mem_free(beside);
+	assert_int_equal(unlink(path), 0);
+	*strrchr(path, '/') = '\0';
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(whole_files_are_read), cmocka_unit_test(paths_stand_beside_others),
-	    cmocka_unit_test(the_working_directory_comes_first), cmocka_unit_test(directories_are_listed)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(whole_files_are_read),
+	                                   cmocka_unit_test(paths_stand_beside_others),
+	                                   cmocka_unit_test(the_working_directory_comes_first),
+	                                   cmocka_unit_test(directories_are_listed),
+	                                   cmocka_unit_test(text_begins_behind_the_mark_of_utf8_and_utf16_is_refused),
+	                                   cmocka_unit_test(long_paths_with_blanks_and_umlauts_are_read)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

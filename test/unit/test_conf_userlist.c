@@ -73,6 +73,7 @@ static void broken_lines_are_named_and_secrets_are_not(void **state)
 	     "broken auth file (u.txt:1): after the name there is no secret in double quotes"},
 	    {"\"a\" hidden\n", 11, 1, "broken auth file (u.txt:1): after the name there is no secret in double quotes"},
 	    {"\"a\" \"hid\0den\"\n", 14, 1, "broken auth file (u.txt:1): there is a zero byte"},
+	    {"\xFF\xFE\"\0a\0\"\0", 8, 0, "could not load file \"u.txt\": its text is in UTF-16, not in UTF-8"},
 	};
 
 	(void)state;

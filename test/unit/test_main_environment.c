@@ -8,11 +8,11 @@
 
 static char said[4000]; /* by the log, all records */
 
-static void listen_to_the_log(enum log_level level, const char *text)
+static void listen_to_the_log(const struct log_event *e, const char *text)
 {
 	size_t len = strlen(said);
 
-	snprintf(said + len, sizeof(said) - len, "%d %s\n", (int)level, text);
+	snprintf(said + len, sizeof(said) - len, "%d %s\n", (int)e->level, text);
 }
 
 static void assert_start(const char *const *variables, struct fake_file *files, bool starts, const char *expected)

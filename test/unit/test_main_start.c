@@ -23,11 +23,11 @@ struct world {
 	char directory[64], socket[96], lock[112], file[96];
 };
 
-static void listen_to_the_log(enum log_level level, const char *text)
+static void listen_to_the_log(const struct log_event *e, const char *text)
 {
 	size_t len = strlen(said);
 
-	(void)level;
+	(void)e;
 	snprintf(said + len, sizeof(said) - len, "%s\n", text);
 }
 

@@ -192,9 +192,9 @@ static const char quiet[] =
 
 static struct str said;
 
-static void hear(enum log_level level, const char *text)
+static void hear(const struct log_event *e, const char *text)
 {
-	(void)level;
+	(void)e;
 	str_add_str(&said, text);
 	str_add_char(&said, '\n');
 }

@@ -424,11 +424,11 @@ void os_syslog_close(void)
 	closelog();
 }
 
-void os_syslog_sink(enum log_level level, const char *text)
+void os_syslog_sink(const struct log_event *e, const char *text)
 {
 	static const int priority[] = {LOG_CRIT, LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG, LOG_DEBUG};
 
-	syslog(priority[level], "%s", text);
+	syslog(priority[e->level], "%s", text);
 }
 
 #ifdef __linux__
