@@ -1,4 +1,5 @@
-/* Writes the manual's page "Errors and what to do" from diag/failures.def to standard output. "./dev manual" runs it.
+/* Writes the manual's page "Errors and what to do" from diag/failures.def and event_ids.def to standard output. "./dev
+ * manual" runs it.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -258,6 +259,30 @@ static void put_class(size_t first)
 	put_hints(row->class);
 }
 
+static void put_event(unsigned id, const char *doc)
+{
+	if (id != 0)
+		printf("| %u | %s |\n", id, doc);
+}
+
+/* Level 1, because it is no failure. */
+static void put_events(void)
+{
+	puts("\n# In the Event Log of Windows\n"
+	     "\n"
+	     "Each class has an event id of its own there, which it keeps. As a service, pgweir writes warnings, "
+	     "errors and "
+	     "its own\n"
+	     "start and end to it, with `syslog = 1` everything that the log has.\n"
+	     "\n"
+	     "| event id | what |\n"
+	     "|---:|---|");
+#define EVENT(id, name, doc) put_event(id, doc);
+#define EVENT_OF_LEVEL(id, level, doc) put_event(id, doc);
+#define EVENT_OF_CLASS(id, class) put_event(id, "[" #class "](#" #class ")");
+#include "diag/event_ids.def"
+}
+
 int main(void)
 {
 	puts("<!-- Made from include/diag/failures.def by \"./dev manual\". Do not edit: change the table, and make it "
@@ -281,5 +306,6 @@ int main(void)
 	for (size_t i = 0; i < N_ROWS; i++)
 		if (is_first(i))
 			put_class(i);
+	put_events();
 	return 0;
 }

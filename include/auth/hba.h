@@ -74,7 +74,7 @@ struct hba_client {
 	const struct peer *peer;
 	bool encrypted;
 	bool replicates; /* a physical replication connection, which only the word "replication" matches */
-	hba_near *near;
+	hba_near *is_near;
 };
 
 enum hba_result {

@@ -50,9 +50,11 @@ struct log_event {
 struct log *log_new(void) MUST_USE;
 void log_free(struct log *l);
 
-/* Main thread only: where records go. `path` NULL or "" means no file. Returns false with errno set if it cannot be
- * opened. */
-bool log_set_file(struct log *l, const char *path) MUST_USE;
+/* Main thread only: records go to the end of this open file from now on, and to none with -1. The descriptor is the
+ * log's, which may give its file another number: see log_file. False with errno set: nothing has changed. */
+bool log_take_file(struct log *l, int fd) MUST_USE;
+/* Its descriptor; -1: there is no file. */
+int log_file(const struct log *l);
 void log_set_stderr(struct log *l, bool on);
 /* For file and stderr, from the next record on. */
 void log_set_format(struct log *l, enum log_format format);

@@ -7,6 +7,7 @@
 #include "auth/rule_lines.h"
 #include "base/mem.h"
 #include "conf/settings.h"
+#include "os/file.h"
 
 #define MOST_COMPARISONS 1000000u /* in hba_covers, which long lists would make slow */
 
@@ -216,7 +217,7 @@ static bool read_ip(const char *text, uint8_t *family, uint8_t bytes[16])
 	struct peer p;
 
 	/* else it would be the path of a socket */
-	if (text[0] == '/' || text[0] == '@' || !address_from_text(&a, text, 0))
+	if (path_is_of_socket(text) || !address_from_text(&a, text, 0))
 		return false;
 	p = peer_of_address(&a);
 	*family = p.family;
@@ -598,11 +599,11 @@ static bool matches_where(const struct hba_rule *r, const struct hba_client *c, 
 	case HBA_NETWORK:
 		return is_in_network(r, peer);
 	case HBA_SAMEHOST:
-		return c->near(peer, false);
+		return c->is_near(peer, false);
 	case HBA_SAMENET:
 		break;
 	}
-	return c->near(peer, true);
+	return c->is_near(peer, true);
 }
 
 /* An IPv4 client of a socket that takes both kinds is one of IPv4. */

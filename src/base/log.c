@@ -6,7 +6,6 @@
 #include "base/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/local_time.h"
 #include "base/mem.h"
 #include "base/printable.h"
 
@@ -62,34 +62,28 @@ void log_free(struct log *l)
 	mem_free(l);
 }
 
-bool log_set_file(struct log *l, const char *path)
+bool log_take_file(struct log *l, int fd)
 {
-	int old = atomic_load(&l->file_fd);
-	int fd;
+	int old = atomic_load(&l->file_fd), saved;
+	bool good;
 
-	if (path == NULL || path[0] == '\0') {
-		atomic_store(&l->file_fd, -1);
+	if (fd < 0 || old < 0) {
+		atomic_store(&l->file_fd, fd);
 		if (old >= 0)
 			close(old);
 		return true;
 	}
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return false;
-	if (old < 0) {
-		atomic_store(&l->file_fd, fd);
-		return true;
-	}
 	/* the number stays valid for threads that are about to write */
-	if (dup2(fd, old) < 0) {
-		int saved = errno;
-
-		close(fd);
-		errno = saved;
-		return false;
-	}
+	good = dup2(fd, old) >= 0;
+	saved = errno;
 	close(fd);
-	return true;
+	errno = saved;
+	return good;
+}
+
+int log_file(const struct log *l)
+{
+	return atomic_load(&l->file_fd);
 }
 
 void log_set_stderr(struct log *l, bool on)
@@ -226,18 +220,56 @@ static void put_json(struct record *r, size_t max, const char *text)
 	}
 }
 
+/* How far local time is ahead of UTC: "+05", "30". */
+struct ahead {
+	char sign;
+	unsigned hours, minutes; /* below 100 */
+};
+
+static struct ahead ahead_of_utc(time_t at)
+{
+	long offset = local_time_offset_s(at), minutes = (offset < 0 ? -offset : offset) / 60;
+
+	return (struct ahead){offset < 0 ? '-' : '+', (unsigned)(minutes / 60) % 100, (unsigned)(minutes % 60)};
+}
+
 /* ---- text ---- */
+
+static bool is_one_word(const char *name)
+{
+	for (; *name != '\0'; name++)
+		if (!((*name >= 'A' && *name <= 'Z') || (*name >= 'a' && *name <= 'z') ||
+		      (*name >= '0' && *name <= '9') || *name == '+' || *name == '-'))
+			return false;
+	return true;
+}
+
+/* "CEST", or where the system has no such name, "+02". Windows has "W. Europe Daylight Time", which would be several
+   words, and in the letters of its code page. */
+static void zone_name(const struct tm *local, time_t at, char *zone, size_t size)
+{
+	struct ahead a = ahead_of_utc(at);
+
+	if (strftime(zone, size, "%Z", local) > 0 && is_one_word(zone))
+		return;
+	if (a.hours == 0 && a.minutes == 0)
+		snprintf(zone, size, "UTC");
+	else if (a.minutes == 0)
+		snprintf(zone, size, "%c%02u", a.sign, a.hours);
+	else
+		snprintf(zone, size, "%c%02u%02u", a.sign, a.hours, a.minutes);
+}
 
 /* "2026-05-08 12:00:00.123 UTC [pid] LEVEL " */
 static void put_head(struct record *r, enum log_level level, uint64_t now_us)
 {
 	time_t seconds = (time_t)(now_us / US_PER_S);
 	struct tm tm;
-	char day[32], zone[16], head[HEAD_MAX];
+	char day[32], zone[32], head[HEAD_MAX];
 
 	localtime_r(&seconds, &tm);
 	strftime(day, sizeof(day), "%Y-%m-%d %H:%M:%S", &tm);
-	strftime(zone, sizeof(zone), "%Z", &tm);
+	zone_name(&tm, seconds, zone, sizeof(zone));
 	snprintf(head, sizeof(head), "%s.%03u %s [%ld] %s ", day, (unsigned)(now_us % US_PER_S / US_PER_MS), zone,
 	         (long)getpid(), level_word[level]);
 	put_text(r, head);
@@ -290,14 +322,14 @@ static void put_number(struct record *r, const char *name, uint64_t value)
 static void put_time(struct record *r, uint64_t now_us)
 {
 	time_t seconds = (time_t)(now_us / US_PER_S);
+	struct ahead a = ahead_of_utc(seconds);
 	struct tm tm;
-	char day[32], zone[16], text[HEAD_MAX];
+	char day[32], text[HEAD_MAX];
 
 	localtime_r(&seconds, &tm);
 	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
-	strftime(zone, sizeof(zone), "%z", &tm); /* "+0130" */
-	snprintf(text, sizeof(text), "{\"time\":\"%s.%03u%.3s:%.2s\"", day, (unsigned)(now_us % US_PER_S / US_PER_MS),
-	         zone, zone + 3);
+	snprintf(text, sizeof(text), "{\"time\":\"%s.%03u%c%02u:%02u\"", day, (unsigned)(now_us % US_PER_S / US_PER_MS),
+	         a.sign, a.hours, a.minutes);
 	put_text(r, text);
 }
 
@@ -328,7 +360,7 @@ static void put_object(struct record *r, const struct log_event *e, uint64_t now
 static void write_to(int fd, const struct record *r)
 {
 	/* a log that cannot be written has nobody to tell */
-	ssize_t n = write(fd, r->data, r->len);
+	ssize_t n = write(fd, r->data, (unsigned)r->len);
 
 	(void)n;
 }

@@ -2,13 +2,14 @@
 #include "main/logging.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "os/error.h"
+#include "os/file.h"
 #include "os/process.h"
 #include "os/service.h"
 
@@ -38,6 +39,7 @@ static void close_syslog(struct logging *l)
 void logging_fini(struct logging *l)
 {
 	close_syslog(l);
+	log_rotation_fini(&l->rotation);
 }
 
 static bool explain(const char *path, char *why, size_t size)
@@ -54,7 +56,7 @@ bool logging_check(const struct settings *s, char *why, size_t size)
 
 	if (s->logfile == NULL || s->logfile[0] == '\0')
 		return true;
-	fd = open(s->logfile, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	fd = file_open_append(s->logfile);
 	if (fd < 0)
 		return explain(s->logfile, why, size);
 	close(fd);
@@ -89,9 +91,41 @@ static void apply_syslog(struct logging *l, const struct settings *s)
 	log_set_sink(l->log, os_syslog_sink);
 }
 
+/* False with errno set. */
+static bool open_file(struct logging *l, const struct settings *s)
+{
+	struct log_rotation rotation = {.path = NULL};
+	bool named = or_empty(s->logfile)[0] != '\0';
+	int fd = -1;
+
+	log_rotation_begin(&rotation, s, clock_wall_us());
+	if (named)
+		fd = file_open_append(s->logfile);
+	if ((named && fd < 0) || !log_take_file(l->log, fd)) {
+		int saved = errno;
+
+		log_rotation_fini(&rotation);
+		errno = saved;
+		return false;
+	}
+	log_rotation_fini(&l->rotation);
+	l->rotation = rotation;
+	return true;
+}
+
+bool logging_is_watched(const struct logging *l)
+{
+	return log_rotation_is_on(&l->rotation);
+}
+
+void logging_look(struct logging *l)
+{
+	log_rotation_look(&l->rotation, l->log, clock_wall_us());
+}
+
 bool logging_apply(struct logging *l, const struct settings *s, char *why, size_t size)
 {
-	if (!log_set_file(l->log, s->logfile))
+	if (!open_file(l, s))
 		return explain(s->logfile, why, size);
 	log_set_format(l->log, s->log_format);
 	apply_syslog(l, s);

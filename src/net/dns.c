@@ -12,7 +12,6 @@
 #include "net/dns.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -59,7 +58,7 @@ struct lookup {
 	uint64_t began_us;         /* main's */
 	char *host;
 	int gai;     /* the result */
-	int err;     /* with EAI_SYSTEM */
+	int err;     /* with EAI_SYSTEM; else 0 */
 	bool silent; /* instead: no name server has answered */
 	int n;
 	struct address *address;
@@ -149,7 +148,7 @@ static void lookup_collect(struct lookup *k, const struct addrinfo *list)
 		memset(&a, 0, sizeof(a));
 		if ((ai->ai_family != AF_INET && ai->ai_family != AF_INET6) || ai->ai_addrlen > sizeof(a.u))
 			continue;
-		a.len = ai->ai_addrlen;
+		a.len = (socklen_t)ai->ai_addrlen;
 		memcpy(&a.u, ai->ai_addr, ai->ai_addrlen);
 		if (!lookup_has(k, &a))
 			k->address[k->n++] = a;
@@ -166,7 +165,10 @@ static void lookup_work(struct job *job)
 	want.ai_socktype = SOCK_STREAM;
 	want.ai_flags = AI_ADDRCONFIG;
 	k->gai = getaddrinfo(k->host, NULL, &want, &list);
-	k->err = errno;
+#ifdef EAI_SYSTEM
+	if (k->gai == EAI_SYSTEM)
+		k->err = errno;
+#endif
 	if (k->gai == 0)
 		lookup_collect(k, list);
 	if (list != NULL)
@@ -601,7 +603,7 @@ void dns_cancel(struct dns *d, struct dns_query *q)
 
 static void name_set_failure(struct dns_name *name, const struct lookup *k)
 {
-	char text[128], reason[96];
+	char reason[96];
 
 	if (!k->job.done)
 		failure_set(&name->failure, PHASE_RESOLVE, DOMAIN_ERRNO, EAGAIN, "could not start a helper thread");
@@ -611,13 +613,11 @@ static void name_set_failure(struct dns_name *name, const struct lookup *k)
 		failure_set(&name->failure, PHASE_RESOLVE, DOMAIN_POOLER, FAILURE_NO_ADDRESS, NULL);
 	else if (k->gai == EAI_MEMORY)
 		failure_set(&name->failure, PHASE_RESOLVE, DOMAIN_POOLER, FAILURE_NO_MEMORY, NULL);
-	else if (k->gai == EAI_SYSTEM)
-		failure_setf(&name->failure, PHASE_RESOLVE, DOMAIN_GAI, k->gai, "%s: %s", gai_strerror(k->gai),
+	else if (k->err != 0)
+		failure_setf(&name->failure, PHASE_RESOLVE, DOMAIN_GAI, k->gai, "%s: %s", os_lookup_error_text(k->gai),
 		             os_error_text(k->err, reason, sizeof(reason)));
-	else {
-		snprintf(text, sizeof(text), "%s", gai_strerror(k->gai));
-		failure_set(&name->failure, PHASE_RESOLVE, DOMAIN_GAI, k->gai, text);
-	}
+	else
+		failure_set(&name->failure, PHASE_RESOLVE, DOMAIN_GAI, k->gai, os_lookup_error_text(k->gai));
 }
 
 /* The name server spoke, and its answer was "there is no such name". All else is trouble on the way. */

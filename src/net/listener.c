@@ -18,10 +18,12 @@ struct listener {
 	struct loop *loop;
 	struct timer *retry;
 	struct address address;
-	uint64_t file_id; /* of a Unix socket's file */
-	int fd;           /* -1: none yet */
-	bool is_full;     /* told, and not over yet */
-	bool accepting;   /* in listener_accept_batch: whoever frees us meanwhile only marks us */
+	struct socket_options options; /* of connections, once set */
+	uint64_t file_id;              /* of a Unix socket's file */
+	int fd;                        /* -1: none yet */
+	bool has_options;
+	bool is_full;   /* told, and not over yet */
+	bool accepting; /* in listener_accept_batch: whoever frees us meanwhile only marks us */
 	bool freed;
 	void (*accepted)(void *owner, struct stream *s);
 	void (*full)(void *owner, int error);
@@ -37,6 +39,8 @@ static enum accept_result accept_one(struct listener *l, struct stream **s)
 	int fd = socket_accept(l->fd, &peer);
 
 	if (fd >= 0) {
+		if (l->has_options)
+			socket_hand_on_options(fd, &l->options);
 		*s = stream_adopt(fd, &peer);
 		errno = ENOMEM;
 		return *s == NULL ? ACCEPT_FULL : ACCEPT_GOT;
@@ -54,10 +58,12 @@ static enum accept_result accept_one(struct listener *l, struct stream **s)
 	case EPERM:
 	case ENETDOWN:
 	case ENETUNREACH:
-	case EHOSTDOWN:
 	case EHOSTUNREACH:
 	case ENOPROTOOPT:
 	case EOPNOTSUPP:
+#ifdef EHOSTDOWN
+	case EHOSTDOWN:
+#endif
 #ifdef ENONET
 	case ENONET:
 #endif
@@ -245,8 +251,11 @@ bool listener_turn_away(struct listener *l)
 
 bool listener_set_options(struct listener *l, const struct socket_options *options)
 {
-	/* accepted connections inherit them */
-	return address_is_unix(&l->address) || socket_set_options(l->fd, options);
+	if (address_is_unix(&l->address))
+		return true;
+	l->options = *options;
+	l->has_options = true;
+	return socket_set_options(l->fd, options);
 }
 
 bool listener_set_defer_accept(struct listener *l, int seconds)

@@ -266,11 +266,11 @@ static bool loop_set_alarm(struct loop *l)
 	if (first->at_us <= now_us)
 		return false;
 	left_us = first->at_us - now_us;
-	/* farther away is not worth exactness, and fits every system's time_t */
+	/* farther away is not worth exactness, and fits whatever type a system has for it */
 	if (left_us > 86400 * US_PER_S)
 		left_us = 86400 * US_PER_S;
-	delay.tv_sec = (time_t)(left_us / US_PER_S);
-	delay.tv_usec = (suseconds_t)(left_us % US_PER_S);
+	delay.tv_sec = (int)(left_us / US_PER_S);
+	delay.tv_usec = (int)(left_us % US_PER_S);
 	if (event_add(l->alarm, &delay) != 0)
 		return false;
 	l->alarm_at_us = now_us + left_us;

@@ -94,10 +94,10 @@ static void result_add(struct question_result *r, const struct ares_addrinfo_nod
 	struct address a;
 
 	memset(&a, 0, sizeof(a));
-	if ((node->ai_family != AF_INET && node->ai_family != AF_INET6) || node->ai_addrlen > sizeof(a.u))
+	if ((node->ai_family != AF_INET && node->ai_family != AF_INET6) || (size_t)node->ai_addrlen > sizeof(a.u))
 		return;
 	a.len = node->ai_addrlen;
-	memcpy(&a.u, node->ai_addr, a.len);
+	memcpy(&a.u, node->ai_addr, (size_t)a.len);
 	if (!result_has(r, &a))
 		r->address[r->n++] = a;
 }
@@ -216,12 +216,14 @@ static void time_over(void *arg)
 
 static void socket_ready(evutil_socket_t fd, short what, void *arg)
 {
-	struct question *q = ((struct watch *)arg)->question;
+	const struct watch *w = (const struct watch *)arg;
+	struct question *q = w->question;
 
+	(void)fd;
 	loop_woke(q->loop);
 	/* this may take the watch away */
-	ares_process_fd(q->channel, (what & EV_READ) != 0 ? fd : ARES_SOCKET_BAD,
-	                (what & EV_WRITE) != 0 ? fd : ARES_SOCKET_BAD);
+	ares_process_fd(q->channel, (what & EV_READ) != 0 ? w->fd : ARES_SOCKET_BAD,
+	                (what & EV_WRITE) != 0 ? w->fd : ARES_SOCKET_BAD);
 	question_step(q);
 }
 
@@ -256,7 +258,7 @@ static void watch_add(struct question *q, ares_socket_t fd, short what)
 	list_init(&w->node);
 	w->question = q;
 	w->fd = fd;
-	w->event = event_new(loop_base(q->loop), fd, (short)(what | EV_PERSIST), socket_ready, w);
+	w->event = event_new(loop_base(q->loop), (evutil_socket_t)fd, (short)(what | EV_PERSIST), socket_ready, w);
 	if (w->event == NULL || event_add(w->event, NULL) != 0) {
 		watch_free(w);
 		return;

@@ -1,5 +1,4 @@
 /* What is wrong with the other side's certificate, and what a failed handshake means, in words. Any thread. */
-#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -8,6 +7,7 @@
 
 #include "net/tls_private.h"
 #include "net/tls_stream.h"
+#include "os/socket.h"
 
 #define NAMES_SHOWN 3
 
@@ -146,7 +146,7 @@ static void look_at_address(struct search *s, const ASN1_OCTET_STRING *address)
 
 	if (len != 4 && len != 16)
 		return;
-	note_name(s, inet_ntop(len == 4 ? AF_INET : AF_INET6, bytes, text, sizeof(text)));
+	note_name(s, inet_ntop(len == 4 ? AF_INET : AF_INET6, bytes, text, INET6_ADDRSTRLEN));
 	if (s->address_len == 0)
 		return;
 	s->has_own_kind = true;

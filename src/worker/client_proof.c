@@ -140,7 +140,7 @@ static enum step find_rule(struct client *c, const struct shared *rules, struct 
 	                         .peer = stream_peer(c->stream),
 	                         .encrypted = stream_is_secured(c->stream),
 	                         .replicates = l->physical,
-	                         .near = address_is_near};
+	                         .is_near = address_is_near};
 	const struct hba_rule *rule;
 	char detail[LOGIN_DETAIL_BYTES];
 

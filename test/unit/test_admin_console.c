@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "admin/terminal.h"
+#include "log_file.h"
 
 #define CONF "[databases]\napp = host=127.0.0.1\n[pgbouncer]\nauth_type=trust\n"
 
@@ -39,7 +40,7 @@ static void a_period_is_logged_if_log_stats_is_on(void **state)
 		assert_true(fd >= 0);
 		close(fd);
 		bench_begin(&b, confs[i], NULL);
-		assert_true(log_set_file(b.log, path));
+		assert_true(log_to_file(b.log, path));
 		console_stats_period(b.console);
 		assert_true(run_until(b.loop, period_is_over, &b));
 		assert_int_equal(strstr(log_content(path), " LOG stats: 0 xacts/s, 0 queries/s, ") != NULL, i == 0);
@@ -78,7 +79,7 @@ static void commands_errors_and_ends_are_logged(void **state)
 	assert_true(fd >= 0);
 	close(fd);
 	bench_begin(&b, CONF, NULL);
-	assert_true(log_set_file(b.log, path));
+	assert_true(log_to_file(b.log, path));
 	c = bench_connect(&b, CONSOLE_ADMIN);
 	for (size_t i = 0; i < 4; i++) {
 		bench_query(c, commands[i]);

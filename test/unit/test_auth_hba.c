@@ -82,7 +82,7 @@ static void the_first_line_that_matches_decides(void **state)
 	static const char odd[] = "host all all 10.0.0.4/30 trust\nhost all all 0.0.0.0/0 md5\nhost all all ::/0 md5\n";
 	static const char words[] = "host sameuser all all trust\nhost replication all all trust\n"
 	                            "host \"replication\" all all trust\nhost \"sameuser\" all all trust\n";
-	static const char near[] = "host all all samehost trust\nhost all all samenet trust\n";
+	static const char nearby[] = "host all all samehost trust\nhost all all samenet trust\n";
 	static const char users[] = "host all sameuser,replication all trust\n";
 	static const struct client_case cases[] = {
 	    {"", "10.0.0.1", "app", "ann", false, false, 0},
@@ -117,9 +117,9 @@ static void the_first_line_that_matches_decides(void **state)
 	    {words, "10.0.0.1", "sameuser", "ann", false, false, 4},
 	    {words, "10.0.0.1", "ann", "ann", false, true, 2},
 	    {"host all all all trust\n", "10.0.0.1", "app", "ann", false, true, 0},
-	    {near, "127.0.0.1", "app", "ann", false, false, 1},
-	    {near, "127.0.0.2", "app", "ann", false, false, 2},
-	    {near, "10.0.0.1", "app", "ann", false, false, 0},
+	    {nearby, "127.0.0.1", "app", "ann", false, false, 1},
+	    {nearby, "127.0.0.2", "app", "ann", false, false, 2},
+	    {nearby, "10.0.0.1", "app", "ann", false, false, 0},
 	    {users, "10.0.0.1", "ann", "ann", false, false, 0},
 	    {users, "10.0.0.1", "app", "replication", false, false, 1},
 	    {users, "10.0.0.1", "app", "sameuser", false, false, 1},

@@ -5,16 +5,17 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <errno.h>
 #include <pthread.h>
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "log_file.h"
 
 /* A log that writes to a file of its own in a directory of its own. */
 struct fixture {
@@ -34,7 +35,7 @@ static int open_log(void **state)
 	f->log = log_new();
 	assert_non_null(f->log);
 	log_set_stderr(f->log, false);
-	assert_true(log_set_file(f->log, f->path));
+	assert_true(log_to_file(f->log, f->path));
 	*state = f;
 	return 0;
 }
@@ -151,7 +152,7 @@ static void setting_the_file_again_starts_a_new_one_after_rotation(void **state)
 	log_write(f->log, LEVEL_LOG, "before");
 	assert_int_equal(rename(f->path, old), 0);
 	log_write(f->log, LEVEL_LOG, "between");
-	assert_true(log_set_file(f->log, f->path));
+	assert_true(log_to_file(f->log, f->path));
 	log_write(f->log, LEVEL_LOG, "after");
 	expect_content(old, "LOG before\n" HEAD "LOG between\n$");
 	expect_content(f->path, "^" HEAD "LOG after\n$");
@@ -163,22 +164,46 @@ static void an_existing_file_is_continued(void **state)
 	struct fixture *f = (struct fixture *)*state;
 
 	log_write(f->log, LEVEL_LOG, "before");
-	assert_true(log_set_file(f->log, NULL));
+	assert_true(log_take_file(f->log, -1));
 	log_write(f->log, LEVEL_LOG, "nowhere");
-	assert_true(log_set_file(f->log, f->path));
+	assert_true(log_to_file(f->log, f->path));
 	log_write(f->log, LEVEL_LOG, "after");
 	expect_content(f->path, "^" HEAD "LOG before\n" HEAD "LOG after\n$");
 }
 
-static void a_file_that_cannot_be_opened_leaves_the_old_one(void **state)
+static void the_number_of_a_file_stays_when_it_is_exchanged(void **state)
 {
 	struct fixture *f = (struct fixture *)*state;
+	int number = log_file(f->log);
 
-	errno = 0;
-	assert_false(log_set_file(f->log, "/nonexistent/dir/log"));
-	assert_int_equal(errno, ENOENT);
-	log_write(f->log, LEVEL_LOG, "still here");
-	expect_content(f->path, "LOG still here\n$");
+	assert_true(number >= 0);
+	assert_true(log_to_file(f->log, f->path));
+	assert_int_equal(log_file(f->log), number);
+	assert_true(log_take_file(f->log, -1));
+	assert_int_equal(log_file(f->log), -1);
+}
+
+static void set_zone(char *zone)
+{
+	assert_int_equal(putenv(zone), 0);
+	tzset();
+}
+
+static void times_are_local_and_say_so(void **state)
+{
+	static char east[] = "TZ=IST-5:30", west[] = "TZ=BRT3", here[] = "TZ=UTC0";
+	struct fixture *f = (struct fixture *)*state;
+
+	set_zone(east);
+	log_write(f->log, LEVEL_LOG, "one");
+	log_set_format(f->log, LOG_FORMAT_JSON);
+	log_write(f->log, LEVEL_LOG, "two");
+	set_zone(west);
+	log_write(f->log, LEVEL_LOG, "three");
+	set_zone(here);
+	log_write(f->log, LEVEL_LOG, "four");
+	expect_content(f->path,
+	               " IST \\[[0-9]+\\] LOG one\n.*\\+05:30\".*\"two\".*-03:00\".*\"three\".*\\+00:00\".*\"four\"");
 }
 
 static void stderr_is_written_only_when_asked(void **state)
@@ -409,7 +434,7 @@ static void records_of_several_threads_do_not_mix(void **state)
 		assert_int_equal(pthread_create(&thread[i], NULL, write_many, f->log), 0);
 	/* exchanging the file meanwhile must not lose a record */
 	for (int i = 0; i < 50; i++)
-		assert_true(log_set_file(f->log, f->path));
+		assert_true(log_to_file(f->log, f->path));
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(thread[i], NULL);
 	assert_int_equal(regcomp(&regex, "^" HEAD "LOG begin [0-9]{100} end$", REG_EXTENDED | REG_NOSUB), 0);
@@ -441,7 +466,8 @@ int main(void)
 	    TEST(an_endless_text_is_cut_to_one_record),
 	    TEST(setting_the_file_again_starts_a_new_one_after_rotation),
 	    TEST(an_existing_file_is_continued),
-	    TEST(a_file_that_cannot_be_opened_leaves_the_old_one),
+	    TEST(the_number_of_a_file_stays_when_it_is_exchanged),
+	    TEST(times_are_local_and_say_so),
 	    TEST(stderr_is_written_only_when_asked),
 	    TEST(a_sink_gets_text_without_head_and_no_debugging),
 	    TEST(what_stderr_leads_to_may_take_the_text_itself),

@@ -269,7 +269,7 @@ static void tcp_connections_know_their_silence_and_others_do_not(void **state)
 	struct address a;
 	struct peer peer;
 	bool connected;
-	int pair[2], listen_fd, near, far;
+	int pair[2], listen_fd, one_end, other_end;
 
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
@@ -279,17 +279,17 @@ static void tcp_connections_know_their_silence_and_others_do_not(void **state)
 	assert_true(address_from_text(&a, "127.0.0.1", 0));
 	listen_fd = socket_listen(&a, 5, 0, false);
 	assert_true(listen_fd >= 0 && socket_local_address(listen_fd, &a));
-	near = socket_connect(&a, NULL, &connected);
-	assert_true(near >= 0);
-	far = socket_accept(listen_fd, &peer);
-	assert_true(far >= 0);
+	one_end = socket_connect(&a, NULL, &connected);
+	assert_true(one_end >= 0);
+	other_end = socket_accept(listen_fd, &peer);
+	assert_true(other_end >= 0);
 #ifdef __linux__
-	assert_true(socket_silence(near, &silence));
+	assert_true(socket_silence(one_end, &silence));
 	assert_false(silence.unacknowledged);
 	assert_true(silence.quiet_us < 60 * 1000000u);
 #endif
-	close(near);
-	close(far);
+	close(one_end);
+	close(other_end);
 	close(listen_fd);
 }
 

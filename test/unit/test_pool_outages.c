@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "diag/error_ring.h"
+#include "log_file.h"
 #include "opener_bench.h"
 #include "pool/found_secret.h"
 
@@ -611,7 +612,7 @@ static void log_begins(struct bench *t, char path[32])
 	fd = mkstemp(path);
 	assert_true(fd >= 0);
 	close(fd);
-	assert_true(log_set_file(t->log, path));
+	assert_true(log_to_file(t->log, path));
 }
 
 static void log_ends(const char *path, char *text, size_t size)

@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include "log_file.h"
 #include "worker/strangers.h"
 
 struct scene {
@@ -22,7 +23,7 @@ static struct scene *begin(const char *globals)
 	fd = mkstemp(t->path);
 	assert_true(fd >= 0);
 	close(fd);
-	assert_true(log_set_file(t->b.log, t->path));
+	assert_true(log_to_file(t->b.log, t->path));
 	return t;
 }
 

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "log_file.h"
 #include "pool/outage.h"
 #include "worker/telling.h"
 
@@ -44,7 +45,7 @@ static struct scene *begin(void)
 	assert_true(fd >= 0);
 	close(fd);
 	log_set_format(t->b.log, LOG_FORMAT_JSON);
-	assert_true(log_set_file(t->b.log, t->path));
+	assert_true(log_to_file(t->b.log, t->path));
 	return t;
 }
 

@@ -225,7 +225,7 @@ static void pass(struct scene *t, uint64_t us)
 static void check_told(const struct scene *t, const struct row *row)
 {
 	struct report report;
-	size_t len;
+	size_t len = 0;
 	const char *body = side_last(t->watched, row->effect == NOTIFIED ? 'N' : 'E', &len);
 
 	assert_non_null(body);

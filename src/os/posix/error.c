@@ -1,6 +1,7 @@
 /* Texts of error numbers. Any thread. */
 #include "os/error.h"
 
+#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,3 +22,8 @@ const char *os_error_text(int err, char *buf, size_t size)
 	return buf;
 }
 #endif
+
+const char *os_lookup_error_text(int code)
+{
+	return gai_strerror(code);
+}

@@ -146,6 +146,17 @@ int socket_listen(const struct address *a, int backlog, int unix_mode, bool reus
 	return fd;
 }
 
+int socket_try_address(const struct address *a)
+{
+	int fd = socket_new(a->u.any.sa_family), error;
+
+	if (fd < 0)
+		return errno;
+	error = bind_tcp(fd, a, false) ? 0 : errno;
+	socket_close(fd);
+	return error;
+}
+
 static bool is_listening_stream(int fd)
 {
 	int type = 0, listens = 0;
@@ -262,6 +273,16 @@ int socket_connect(const struct address *a, const struct socket_options *options
 	return fd;
 }
 
+bool socket_await(int fd, enum socket_direction direction, int timeout_ms)
+{
+	struct pollfd p = {fd, direction == SOCKET_READ ? POLLIN : POLLOUT, 0};
+	int n = poll(&p, 1, timeout_ms);
+
+	if (n == 0)
+		errno = ETIMEDOUT;
+	return n > 0;
+}
+
 int socket_connect_result(int fd)
 {
 	int err = 0;
@@ -313,6 +334,13 @@ bool socket_set_options(int fd, const struct socket_options *o)
 	ok &= set_always(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, o->user_timeout_ms);
 #endif
 	return ok;
+}
+
+/* They are handed on. */
+void socket_hand_on_options(int fd, const struct socket_options *o)
+{
+	(void)fd;
+	(void)o;
 }
 
 bool socket_set_defer_accept(int fd, int seconds)

@@ -1,13 +1,18 @@
 /* Socket addresses as values: text, comparison, and the short form kept for every client. Any thread. */
 #include "os/socket.h"
 
-#include <arpa/inet.h>
-#include <ifaddrs.h>
 #include <limits.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "os/interfaces.h"
+
+/* 127.0.0.0/8 */
+#define LOOPBACK_NET 127
+
+/* The longest text of an address fits: callers have that much room. */
+#define TEXT_BYTES 64
 
 enum peer_family { PEER_NONE = 0, PEER_UNIX = 1, PEER_V4 = 4, PEER_V6 = 6 };
 
@@ -23,7 +28,7 @@ static bool unix_from_text(struct address *a, const char *text)
 	memcpy(local.sun_path, text, len);
 	memset(a, 0, sizeof(*a));
 	a->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + 1);
-	if (text[0] == '@') {
+	if (address_text_is_abstract(text)) {
 		/* abstract names are not terminated: each byte counts */
 		local.sun_path[0] = '\0';
 		a->len--;
@@ -35,7 +40,7 @@ static bool unix_from_text(struct address *a, const char *text)
 /* "eth0" or "2"; 0 if it is neither. */
 static uint32_t scope_from_text(const char *text)
 {
-	unsigned int index = if_nametoindex(text);
+	uint32_t index = interface_number(text);
 	char *end;
 	unsigned long n;
 
@@ -76,7 +81,7 @@ bool address_from_text(struct address *a, const char *text, uint16_t port)
 {
 	struct sockaddr_in v4;
 
-	if (text[0] == '/' || text[0] == '@')
+	if (address_text_is_local(text))
 		return unix_from_text(a, text);
 	memset(&v4, 0, sizeof(v4));
 	v4.sin_family = AF_INET;
@@ -91,7 +96,8 @@ bool address_from_text(struct address *a, const char *text, uint16_t port)
 
 static const char *text_of(int family, const void *bytes, char *buf, size_t size)
 {
-	if (inet_ntop(family, bytes, buf, (socklen_t)size) == NULL)
+	/* systems do not agree on the type of a size here */
+	if (size < TEXT_BYTES || inet_ntop(family, bytes, buf, TEXT_BYTES) == NULL)
 		snprintf(buf, size, "?");
 	return buf;
 }
@@ -127,10 +133,10 @@ bool address_is_loopback(const struct address *a)
 	if (a->len == 0)
 		return false;
 	if (a->u.any.sa_family == AF_INET)
-		return ntohl(a->u.v4.sin_addr.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
+		return ntohl(a->u.v4.sin_addr.s_addr) >> 24 == LOOPBACK_NET;
 	if (a->u.any.sa_family != AF_INET6)
 		return false;
-	return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET);
+	return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == LOOPBACK_NET);
 }
 
 bool address_same(const struct address *a, const struct address *b)
@@ -144,7 +150,7 @@ bool address_same(const struct address *a, const struct address *b)
 	if (a->u.any.sa_family == AF_INET6)
 		return a->u.v6.sin6_scope_id == b->u.v6.sin6_scope_id &&
 		       memcmp(&a->u.v6.sin6_addr, &b->u.v6.sin6_addr, sizeof(a->u.v6.sin6_addr)) == 0;
-	return a->len == b->len && memcmp(&a->u, &b->u, a->len) == 0;
+	return a->len == b->len && memcmp(&a->u, &b->u, (size_t)a->len) == 0;
 }
 
 struct peer peer_of_address(const struct address *a)
@@ -207,70 +213,66 @@ int64_t peer_uid(const struct peer *p)
 	return uid == UINT32_MAX ? -1 : (int64_t)uid;
 }
 
-static bool is_loopback(const struct sockaddr *any)
+/* ---- this machine's addresses ---- */
+
+struct nearness {
+	const struct peer *peer;
+	bool networks, found;
+};
+
+static bool is_at(const struct peer *p, const struct peer *at, const struct peer *mask)
 {
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-
-	if (any->sa_family == AF_INET) {
-		memcpy(&v4, any, sizeof(v4));
-		return ntohl(v4.sin_addr.s_addr) == INADDR_LOOPBACK;
-	}
-	memcpy(&v6, any, sizeof(v6));
-	return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
-}
-
-static bool peer_is_at(const struct peer *p, const struct ifaddrs *i, bool networks)
-{
-	struct address own = {0}, mask = {0};
-	struct peer at, in;
-	size_t size;
-
-	if (i->ifa_addr == NULL || i->ifa_netmask == NULL ||
-	    (i->ifa_addr->sa_family != AF_INET && i->ifa_addr->sa_family != AF_INET6))
-		return false;
-	size = i->ifa_addr->sa_family == AF_INET ? sizeof(own.u.v4) : sizeof(own.u.v6);
-	own.len = mask.len = (socklen_t)size;
-	memcpy(&own.u, i->ifa_addr, size);
-	memcpy(&mask.u, i->ifa_netmask, size);
-	mask.u.any.sa_family = own.u.any.sa_family; /* some systems leave it out */
-	at = peer_of_address(&own);
-	in = peer_of_address(&mask);
-	if (at.family != p->family)
+	if (at->family != p->family)
 		return false;
 	for (size_t b = 0; b < sizeof(p->bytes); b++)
-		if (((at.bytes[b] ^ p->bytes[b]) & (networks ? in.bytes[b] : 0xff)) != 0)
+		if (((at->bytes[b] ^ p->bytes[b]) & mask->bytes[b]) != 0)
 			return false;
 	return true;
 }
 
+static void look_whether_near(void *arg, const struct peer *at, const struct peer *mask)
+{
+	static const struct peer whole = {
+	    .bytes = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+	struct nearness *n = (struct nearness *)arg;
+
+	n->found |= is_at(n->peer, at, n->networks ? mask : &whole);
+}
+
 bool address_is_near(const struct peer *p, bool networks)
 {
-	struct ifaddrs *list = NULL;
-	bool near = false;
+	struct nearness n = {p, networks, false};
 
-	if (p->family == PEER_UNIX || getifaddrs(&list) != 0)
-		return false;
-	for (const struct ifaddrs *i = list; i != NULL && !near; i = i->ifa_next)
-		near = peer_is_at(p, i, networks);
-	if (list != NULL)
-		freeifaddrs(list);
-	return near;
+	return p->family != PEER_UNIX && interfaces_look(look_whether_near, &n) && n.found;
+}
+
+struct families {
+	bool v4, v6;
+};
+
+static bool is_first_loopback(const struct peer *p)
+{
+	static const uint8_t one[4] = {127, 0, 0, 1};
+
+	return p->family == PEER_V4 ? memcmp(p->bytes, one, sizeof(one)) == 0 : peer_is_local(p);
+}
+
+static void note_family(void *arg, const struct peer *at, const struct peer *mask)
+{
+	struct families *f = (struct families *)arg;
+
+	(void)mask;
+	if (is_first_loopback(at))
+		return;
+	f->v4 |= at->family == PEER_V4;
+	f->v6 |= at->family == PEER_V6;
 }
 
 void address_families(bool *v4, bool *v6)
 {
-	struct ifaddrs *list = NULL;
+	struct families f = {false, false};
+	bool known = interfaces_look(note_family, &f);
 
-	*v4 = *v6 = getifaddrs(&list) != 0;
-	for (const struct ifaddrs *i = list; i != NULL; i = i->ifa_next) {
-		if (i->ifa_addr == NULL)
-			continue;
-		if (i->ifa_addr->sa_family == AF_INET && !is_loopback(i->ifa_addr))
-			*v4 = true;
-		if (i->ifa_addr->sa_family == AF_INET6 && !is_loopback(i->ifa_addr))
-			*v6 = true;
-	}
-	if (list != NULL)
-		freeifaddrs(list);
+	*v4 = f.v4 || !known;
+	*v6 = f.v6 || !known;
 }

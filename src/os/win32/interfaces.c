@@ -1,0 +1,98 @@
+/* The machine's addresses, by GetAdaptersAddresses; what means a Unix socket. Any thread. */
+#include "os/interfaces.h"
+
+#include <string.h>
+
+#include <iphlpapi.h>
+#include <netioapi.h>
+
+#include "base/mem.h"
+
+/* As much as the system's own manual advises, then what it asks for: adapters may come meanwhile. */
+#define FIRST_ROOM_BYTES 15000
+#define TRIES 4
+
+bool address_text_is_abstract(const char *text)
+{
+	(void)text;
+	return false;
+}
+
+static bool is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_separator(char c)
+{
+	return c == '/' || c == '\\';
+}
+
+/* "C:\run", "C:/run", "/run", "\run" */
+bool address_text_is_local(const char *text)
+{
+	return is_separator(text[0]) || (is_letter(text[0]) && text[1] == ':' && is_separator(text[2]));
+}
+
+uint32_t interface_number(const char *name)
+{
+	return if_nametoindex(name);
+}
+
+/* NULL: the system does not say, or there is no memory. */
+static IP_ADAPTER_ADDRESSES *get_adapters(void)
+{
+	ULONG flags = GAA_FLAG_SKIP_ANYCAST | GAA_FLAG_SKIP_MULTICAST | GAA_FLAG_SKIP_DNS_SERVER;
+	ULONG size = FIRST_ROOM_BYTES, result = ERROR_BUFFER_OVERFLOW;
+	IP_ADAPTER_ADDRESSES *list = NULL;
+
+	for (int i = 0; i < TRIES && result == ERROR_BUFFER_OVERFLOW; i++) {
+		mem_free(list);
+		list = (IP_ADAPTER_ADDRESSES *)mem_alloc(size);
+		if (list == NULL)
+			return NULL;
+		result = GetAdaptersAddresses(AF_UNSPEC, flags, NULL, list, &size);
+	}
+	if (result == NO_ERROR)
+		return list;
+	mem_free(list);
+	return NULL;
+}
+
+static struct peer mask_of(const struct peer *at, unsigned bits)
+{
+	struct peer mask;
+
+	memset(&mask, 0, sizeof(mask));
+	mask.family = at->family;
+	for (unsigned i = 0; i < bits && i < 8 * sizeof(mask.bytes); i++)
+		mask.bytes[i / 8] |= (uint8_t)(0x80u >> i % 8);
+	return mask;
+}
+
+bool interfaces_look(void (*look)(void *arg, const struct peer *at, const struct peer *mask), void *arg)
+{
+	IP_ADAPTER_ADDRESSES *list = get_adapters();
+
+	if (list == NULL)
+		return false;
+	for (const IP_ADAPTER_ADDRESSES *adapter = list; adapter != NULL; adapter = adapter->Next) {
+		if (adapter->OperStatus != IfOperStatusUp)
+			continue;
+		for (const IP_ADAPTER_UNICAST_ADDRESS *u = adapter->FirstUnicastAddress; u != NULL; u = u->Next) {
+			struct address a;
+			struct peer at, mask;
+
+			memset(&a, 0, sizeof(a));
+			if ((size_t)u->Address.iSockaddrLength > sizeof(a.u))
+				continue;
+			a.len = u->Address.iSockaddrLength;
+			memcpy(&a.u, u->Address.lpSockaddr, (size_t)a.len);
+			at = peer_of_address(&a);
+			mask = mask_of(&at, u->OnLinkPrefixLength);
+			look(arg, &at, &mask);
+		}
+	}
+	mem_free(list);
+	return true;
+}
