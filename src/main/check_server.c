@@ -10,10 +10,7 @@
 
 #include "base/clock.h"
 #include "diag/server_place.h"
-<<<<<<< HEAD
-=======
 #include "os/socket.h"
->>>>>>> main
 #include "wire/framer.h"
 #include "wire/message.h"
 
