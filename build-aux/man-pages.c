@@ -181,10 +181,19 @@ static const char *const *words_of(const char *kind)
 static void describe(char *out, size_t size, const char *kind)
 {
 	static const char *const texts[][2] = {
-	    {"STRING", "text"},         {"INT", "a whole number"},   {"OCTAL", "an octal number"},
-	    {"UINT", "a whole number"}, {"BOOL", "0 or 1"},          {"SECONDS", "seconds, such as 15 or 0.5"},
-	    {"TEXT", "text"},           {"COUNT", "a whole number"}, {"TIMEOUT", "whole seconds"},
-	    {"PORT", "a port"},         {"SECRET", "text"},
+	    {"STRING", "text"},
+	    {"INT", "a whole number"},
+	    {"OCTAL", "an octal number"},
+	    {"UINT", "a whole number"},
+	    {"BOOL", "0 or 1"},
+	    {"SECONDS", "seconds, such as 15 or 0.5"},
+	    {"TEXT", "text"},
+	    {"COUNT", "a whole number"},
+	    {"TIMEOUT", "whole seconds"},
+	    {"KILOBYTES", "a size, such as 10MB"},
+	    {"MINUTES", "a time, such as 12h"},
+	    {"PORT", "a port"},
+	    {"SECRET", "text"},
 	};
 	const char *const *words = words_of(kind);
 	size_t len;

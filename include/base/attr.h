@@ -3,7 +3,12 @@
 #define BASE_ATTR_H
 
 #define MUST_USE __attribute__((warn_unused_result))
+#ifdef __clang__
 #define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#else
+/* with what C has, where the system's own printf differs */
+#define PRINTF(fmt, args) __attribute__((format(gnu_printf, fmt, args)))
+#endif
 
 /* The structure of type `type` whose field `field` is at `ptr`. */
 #define container_of(ptr, type, field) ((type *)(void *)((char *)(ptr)-offsetof(type, field)))

@@ -3,7 +3,7 @@
  * members below, their names, defaults, ranges, parsing and printing.
  *
  * Members are called like their settings. Times are in microseconds and end in
- * _us: server_idle_timeout is the member server_idle_timeout_us. Strings are
+ * _us: server_idle_timeout is the member server_idle_timeout_us; sizes in bytes and end in _bytes. Strings are
  * owned by the structure and may be NULL where the default is NULL; read NULL as empty.
  */
 #ifndef CONF_SETTINGS_H
@@ -95,6 +95,8 @@ const char *auth_type_name(enum auth_type type);
 #define SETTING_MEMBER_UINT(name) unsigned name;
 #define SETTING_MEMBER_BOOL(name) bool name;
 #define SETTING_MEMBER_SECONDS(name) uint64_t name##_us;
+#define SETTING_MEMBER_KILOBYTES(name) uint64_t name##_bytes;
+#define SETTING_MEMBER_MINUTES(name) uint64_t name##_us;
 #define SETTING_MEMBER_AUTH_TYPE(name) enum auth_type name;
 #define SETTING_MEMBER_POOL_MODE(name) enum pool_mode name;
 #define SETTING_MEMBER_TLS_MODE(name) enum tls_mode name;

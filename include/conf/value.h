@@ -3,6 +3,7 @@
 #define CONF_VALUE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -19,6 +20,22 @@ bool value_decimal(const char *text, int *out) MUST_USE;
  * `max_s`. Gives microseconds.
  */
 bool value_seconds(const char *text, uint64_t max_s, uint64_t *out_us) MUST_USE;
+
+/* A unit that may stand behind a number. */
+struct value_unit {
+	const char *name;
+	uint64_t each; /* how much of what is measured */
+};
+
+/*
+ * A whole number and perhaps a unit behind it ("90 min", "10MB"), ASCII case ignored. `units` begins with the one that
+ * counts where none is written, goes on with larger ones, and ends with a NULL name. False if it is not that, or above
+ * `max` of the first unit.
+ */
+bool value_measure(const char *text, const struct value_unit *units, uint64_t max, uint64_t *out) MUST_USE;
+
+/* The same as text, in the largest unit that is exact: "1d". 0 is "0". */
+const char *value_measure_text(uint64_t value, const struct value_unit *units, char *buf, size_t size);
 
 /* Index of `text` in a list of words that ends with NULL, ASCII case ignored; -1 if it is not there. */
 int value_word(const char *text, const char *const *words);

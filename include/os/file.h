@@ -18,6 +18,9 @@
    beside no other file, either), "\\server\share\x" and "\x". */
 bool path_is_absolute(const char *path) MUST_USE;
 
+/* Whether a host's name is the directory of its Unix socket, or, with @, begins a name in the abstract namespace. */
+bool path_is_of_socket(const char *host) MUST_USE;
+
 /* Bytes of its directory part, with the separator behind it; 0: it is a mere name. */
 size_t path_directory_len(const char *path) MUST_USE;
 
@@ -32,6 +35,15 @@ FILE *file_open(const char *path) MUST_USE;
 /* For writing at its end, made if it is not there (mode 0644); no child gets it, and on Windows, too, it may be renamed
    or removed meanwhile. A descriptor for write(2), or -1. */
 int file_open_append(const char *path) MUST_USE;
+
+/* A new, empty one (mode 0644). EEXIST: there is one; of several that try at the same time one succeeds. */
+bool file_make(const char *path) MUST_USE;
+
+/* Whether it is a file with bytes of its own: no directory, pipe or device. */
+bool file_is_plain(const char *path) MUST_USE;
+
+/* Whether the file of this path is now the one behind the descriptor, not another that has taken its name. */
+bool file_is_at(const char *path, int fd) MUST_USE;
 
 /* Whether this process may: now, and as far as the system tells without trying. */
 bool file_exists(const char *path) MUST_USE;

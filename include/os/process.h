@@ -12,27 +12,44 @@
 #include "base/attr.h"
 #include "base/log.h"
 
+/*
+ * The first thing of a program: signals that nobody wants are ignored, local time is known, consoles take UTF-8.
+ * Returns the words of the command line and how many; they and the environment ("NAME=value", NULL behind the last one)
+ * are UTF-8 and stay.
+ */
+char *const *os_begin(int *argc, char **argv);
+char *const *os_environment(void);
+/* Whether stderr and stdout are shown to somebody by something that takes UTF-8, as far as the system tells without the
+   environment. */
+bool os_console_is_utf8(void);
+
 /* What this machine calls itself, cut to fit; "" if it has no name. Any thread. */
 const char *os_machine_name(char *buf, size_t size);
 
-/* Effective user id, and whether it is the superuser's. Any thread. */
+/* Effective user id, and whether it is the superuser's; on Windows the last part of the user's identifier, and whether
+   the process has an administrator's rights. Any thread. */
 int64_t os_user_id(void);
 bool os_is_superuser(void);
 
-/* Name of a user id; false if it has none or it does not fit. May block on directory services. Any thread. */
+/* Name of a user id; false if it has none or it does not fit. Windows knows only this process's. May block on directory
+   services. Any thread. */
 bool os_user_name(int64_t uid, char *buf, size_t size) MUST_USE;
 
 /* True if this process runs in a container (Docker, Podman, LXC, Kubernetes), as far as can be told from the files
    below `root`, which is "" but in tests. Any thread. */
 bool os_is_in_container(const char *root) MUST_USE;
 
-/* The name servers that a resolver configuration like /etc/resolv.conf names: "10.0.0.2, 10.0.0.3"; "" if it names none
-   or cannot be read. Reads a file: not for the data path. */
+/* The name servers that a resolver configuration like /etc/resolv.conf names, or, with NULL, those of the system:
+   "10.0.0.2, 10.0.0.3"; "" if there are none or it cannot be read. Reads a file: not for the data path. */
 const char *os_name_servers(const char *path, char *buf, size_t size);
 
-/* True if a file like /etc/nsswitch.conf names more sources of host names than files and DNS: mdns, myhostname, sss.
-   Reads a file: not for the data path. */
+/* True if a file like /etc/nsswitch.conf names more sources of host names than files and DNS: mdns, myhostname, sss. On
+   Windows there are always more. Reads a file: not for the data path. */
 bool os_names_have_other_sources(const char *path) MUST_USE;
+
+/* Whether a process can become another user, and whether it can go into the background by itself. */
+bool os_can_switch_user(void) MUST_USE;
+bool os_can_daemonize(void) MUST_USE;
 
 /* Becomes that user with its groups, for good. False with errno set; ENOENT: there is no such user. */
 bool os_switch_user(const char *user) MUST_USE;
@@ -45,7 +62,7 @@ bool os_switch_user(const char *user) MUST_USE;
 bool os_share_socket_file(const char *path, const char *group, int mode) MUST_USE;
 
 /* A pidfile holds a decimal process id and a newline. Empty or garbled files count as in use. Its maker keeps it locked
-   (flock), so that of several that start at the same time only one takes it for stale. */
+   (flock; on Windows, open), so that of several that start at the same time only one takes it for stale. */
 enum pidfile_state {
 	PIDFILE_FREE,   /* no such file */
 	PIDFILE_STALE,  /* named a process that is dead, or this one, which has made none yet; has been removed */
@@ -79,10 +96,12 @@ enum daemon_role os_daemonize(int *ready) MUST_USE;
 void os_daemon_ready(int ready);
 
 /*
- * The system log. `ident` is kept by reference: it must live until the next open or close. Unknown facilities are
- * "daemon". Main thread at any time; the sink may be called by any thread meanwhile.
+ * The system log: syslog, or Windows' Event Log. `ident` is kept by reference: it must live until the next open or
+ * close. Unknown facilities are "daemon". Where events have numbers, `id_of` tells a record's; 0: it is left out. Main
+ * thread at any time; the sink may be called by any thread meanwhile.
  */
-void os_syslog_open(const char *ident, const char *facility);
+typedef unsigned os_event_id(const struct log_event *e);
+void os_syslog_open(const char *ident, const char *facility, os_event_id *id_of);
 void os_syslog_close(void);
 void os_syslog_sink(const struct log_event *e, const char *text);
 

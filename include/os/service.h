@@ -1,7 +1,7 @@
 /*
- * systemd: the sockets it has opened for us (sd_listen_fds(3)), what it wants to be told (sd_notify(3)), and its
- * journal. All are short protocols that systemd documents for programs without its library. Elsewhere nothing is passed
- * and nobody is told.
+ * The service manager. systemd: the sockets it has opened for us (sd_listen_fds(3)), what it wants to be told
+ * (sd_notify(3)), and its journal; all are short protocols that systemd documents for programs without its library.
+ * Windows' (os/service_manager.h) is told the same as states. Elsewhere nothing is passed and nobody is told.
  */
 #ifndef OS_SERVICE_H
 #define OS_SERVICE_H
@@ -33,5 +33,16 @@ bool service_journal(enum log_level level, const char *text);
 uint64_t service_watchdog_us(void);
 /* "RELOADING=1", with the time that goes with it. */
 bool service_notify_reloading(void) MUST_USE;
+/* "STOPPING=1": the end begins. Windows also wants to know how long it may take: after that it is told to end at once.
+ */
+bool service_notify_stopping(uint64_t most_us) MUST_USE;
+/* Everything is being paused, is paused, or is not any more. systemd has no states for that. */
+void service_notify_pausing(void);
+void service_notify_paused(bool paused);
+
+/* The name under which a service's troubles belong into the system's log whatever the settings say, because whoever
+   looks after services looks there: Windows' Event Log, for one that its manager has started. NULL: no such place.
+   Lives as long as the process. */
+const char *service_log_name(void);
 
 #endif

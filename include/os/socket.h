@@ -1,6 +1,6 @@
 /*
  * Sockets and addresses as the system has them, behind names that are the same
- * everywhere. Nothing here blocks. Errors are errno values. On Windows a
+ * everywhere. Nothing here blocks, but socket_await. Errors are errno values. On Windows a
  * program that has this linked in starts Winsock by itself, before main().
  */
 #ifndef OS_SOCKET_H
@@ -27,6 +27,10 @@
 #include "base/attr.h"
 
 #ifdef _WIN32
+/* Names that others have a better right to: OpenSSL and us. */
+#undef SEVERITY_ERROR
+#undef X509_NAME
+
 /* Of <sys/uio.h>. */
 struct iovec {
 	void *iov_base;
@@ -106,6 +110,11 @@ void socket_remove_file(const struct address *a, uint64_t id);
 
 /* Result of a non-blocking connect that became writable: 0 or an errno value. */
 int socket_connect_result(int fd);
+
+/* Waits until something can be read, or, with SOCKET_WRITE, written, or it has failed: true. False: the time is up, or
+   errno says why not. */
+enum socket_direction { SOCKET_READ, SOCKET_WRITE };
+bool socket_await(int fd, enum socket_direction direction, int timeout_ms) MUST_USE;
 
 bool socket_set_options(int fd, const struct socket_options *options);
 /* For a connection that was accepted: the options of its listening socket, where the system does not hand them on. */

@@ -11,6 +11,7 @@
 #include "conf/http_listen.h"
 #include "net/http.h"
 #include "net/loop.h"
+#include "os/file.h"
 #include "os/socket.h"
 
 #define MAX_LOGIN 2048 /* bytes of a user name, a colon and a password */
@@ -105,7 +106,7 @@ static bool is_ours(const struct settings *set, const char *host)
 	if (host == NULL || !cut_port(host, name, sizeof(name)))
 		return false;
 	return strcasecmp(name, "localhost") == 0 ||
-	       (name[0] != '/' && name[0] != '@' && address_from_text(&address, name, 0)) ||
+	       (!path_is_of_socket(name) && address_from_text(&address, name, 0)) ||
 	       (set->http_listen != NULL && is_in_list(set->http_listen, name));
 }
 

@@ -7,6 +7,7 @@
 #include "auth/rule_lines.h"
 #include "base/mem.h"
 #include "conf/settings.h"
+#include "os/file.h"
 
 #define MOST_COMPARISONS 1000000u /* in hba_covers, which long lists would make slow */
 
@@ -216,7 +217,7 @@ static bool read_ip(const char *text, uint8_t *family, uint8_t bytes[16])
 	struct peer p;
 
 	/* else it would be the path of a socket */
-	if (text[0] == '/' || text[0] == '@' || !address_from_text(&a, text, 0))
+	if (path_is_of_socket(text) || !address_from_text(&a, text, 0))
 		return false;
 	p = peer_of_address(&a);
 	*family = p.family;

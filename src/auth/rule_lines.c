@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "os/directory.h"
+#include "os/file.h"
 
 #define SHOWN_BYTES 120 /* of a broken line */
 
@@ -209,7 +210,7 @@ char *rule_line_rest(struct rule_line *l)
 /* The path of a file that the line names; NULL when out of memory. */
 static char *path_of(const struct rule_line *l, const char *name)
 {
-	if (name[0] == '/' || strchr(l->file, '/') == NULL)
+	if (path_is_absolute(name) || path_directory_len(l->file) == 0)
 		return mem_copy_str(name);
 	return conf_path_beside(l->file, name);
 }

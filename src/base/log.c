@@ -220,6 +220,19 @@ static void put_json(struct record *r, size_t max, const char *text)
 	}
 }
 
+/* How far local time is ahead of UTC: "+05", "30". */
+struct ahead {
+	char sign;
+	unsigned hours, minutes; /* below 100 */
+};
+
+static struct ahead ahead_of_utc(time_t at)
+{
+	long offset = local_time_offset_s(at), minutes = (offset < 0 ? -offset : offset) / 60;
+
+	return (struct ahead){offset < 0 ? '-' : '+', (unsigned)(minutes / 60) % 100, (unsigned)(minutes % 60)};
+}
+
 /* ---- text ---- */
 
 static bool is_one_word(const char *name)
@@ -235,16 +248,16 @@ static bool is_one_word(const char *name)
    words, and in the letters of its code page. */
 static void zone_name(const struct tm *local, time_t at, char *zone, size_t size)
 {
-	long offset = local_time_offset_s(at), minutes = (offset < 0 ? -offset : offset) / 60;
+	struct ahead a = ahead_of_utc(at);
 
 	if (strftime(zone, size, "%Z", local) > 0 && is_one_word(zone))
 		return;
-	if (offset == 0)
+	if (a.hours == 0 && a.minutes == 0)
 		snprintf(zone, size, "UTC");
-	else if (minutes % 60 == 0)
-		snprintf(zone, size, "%c%02ld", offset < 0 ? '-' : '+', minutes / 60);
+	else if (a.minutes == 0)
+		snprintf(zone, size, "%c%02u", a.sign, a.hours);
 	else
-		snprintf(zone, size, "%c%02ld%02ld", offset < 0 ? '-' : '+', minutes / 60, minutes % 60);
+		snprintf(zone, size, "%c%02u%02u", a.sign, a.hours, a.minutes);
 }
 
 /* "2026-05-08 12:00:00.123 UTC [pid] LEVEL " */
@@ -309,14 +322,14 @@ static void put_number(struct record *r, const char *name, uint64_t value)
 static void put_time(struct record *r, uint64_t now_us)
 {
 	time_t seconds = (time_t)(now_us / US_PER_S);
-	long offset = local_time_offset_s(seconds), minutes = (offset < 0 ? -offset : offset) / 60;
+	struct ahead a = ahead_of_utc(seconds);
 	struct tm tm;
 	char day[32], text[HEAD_MAX];
 
 	localtime_r(&seconds, &tm);
 	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text, sizeof(text), "{\"time\":\"%s.%03u%c%02ld:%02ld\"", day,
-	         (unsigned)(now_us % US_PER_S / US_PER_MS), offset < 0 ? '-' : '+', minutes / 60, minutes % 60);
+	snprintf(text, sizeof(text), "{\"time\":\"%s.%03u%c%02u:%02u\"", day, (unsigned)(now_us % US_PER_S / US_PER_MS),
+	         a.sign, a.hours, a.minutes);
 	put_text(r, text);
 }
 
@@ -347,7 +360,7 @@ static void put_object(struct record *r, const struct log_event *e, uint64_t now
 static void write_to(int fd, const struct record *r)
 {
 	/* a log that cannot be written has nobody to tell */
-	ssize_t n = write(fd, r->data, r->len);
+	ssize_t n = write(fd, r->data, (unsigned)r->len);
 
 	(void)n;
 }

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "os/directory.h"
+#include "os/file.h"
 
 struct parser {
 	conf_read *read;
@@ -198,10 +199,10 @@ static bool include_names(struct parser *p, const struct line *line, const char 
 /* "conf.d/" of "conf.d/x*" (mem_free), "" when there is no slash; NULL: out of memory. `*pattern` is what follows. */
 static char *directory_of(const char *name, const char **pattern)
 {
-	const char *slash = strrchr(name, '/');
+	size_t len = path_directory_len(name);
 
-	*pattern = slash == NULL ? name : slash + 1;
-	return mem_copy(name, (size_t)(*pattern - name));
+	*pattern = name + len;
+	return mem_copy(name, len);
 }
 
 /* Names in a directory: "" is the working directory. Finding none is ENOENT, too. */
@@ -223,7 +224,7 @@ static int find_names(const struct line *line, char **directory, const char *pat
 	int error = names_in(*directory, pattern, names);
 	char *beside;
 
-	if (error != ENOENT || (*directory)[0] == '/' || strchr(line->file, '/') == NULL)
+	if (error != ENOENT || path_is_absolute(*directory) || path_directory_len(line->file) == 0)
 		return error;
 	beside = conf_path_beside(line->file, *directory);
 	if (beside == NULL)

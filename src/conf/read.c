@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "os/directory.h"
+#include "os/file.h"
 
 int conf_read_file(void *context, const char *path, struct str *out)
 {
@@ -15,7 +16,7 @@ int conf_read_file(void *context, const char *path, struct str *out)
 	int error = 0;
 
 	(void)context;
-	file = fopen(path, "rb");
+	file = file_open(path);
 	if (file == NULL)
 		return errno;
 	for (;;) {
@@ -67,13 +68,13 @@ void conf_forget(struct str *content)
 
 char *conf_path_beside(const char *beside, const char *name)
 {
-	const char *slash = strrchr(beside, '/');
+	size_t len = path_directory_len(beside);
 	struct str path;
 
-	if (name[0] == '/' || slash == NULL)
+	if (path_is_absolute(name) || len == 0)
 		return NULL;
 	str_init(&path, 64 * 1024);
-	str_add(&path, beside, (size_t)(slash - beside) + 1);
+	str_add(&path, beside, len);
 	str_add_str(&path, name);
 	if (path.failed)
 		str_fini(&path);

@@ -22,6 +22,8 @@ enum kind {
 	KIND_UINT,
 	KIND_BOOL,
 	KIND_SECONDS,
+	KIND_KILOBYTES,
+	KIND_MINUTES,
 	KIND_AUTH_TYPE,
 	KIND_POOL_MODE,
 	KIND_TLS_MODE,
@@ -56,6 +58,8 @@ struct row {
 #define MEMBER_UINT(name) name
 #define MEMBER_BOOL(name) name
 #define MEMBER_SECONDS(name) name##_us
+#define MEMBER_KILOBYTES(name) name##_bytes
+#define MEMBER_MINUTES(name) name##_us
 #define MEMBER_AUTH_TYPE(name) name
 #define MEMBER_POOL_MODE(name) name
 #define MEMBER_TLS_MODE(name) name
@@ -240,9 +244,22 @@ static const char *const *words_of(enum kind kind)
 	case KIND_UINT:
 	case KIND_BOOL:
 	case KIND_SECONDS:
+	case KIND_KILOBYTES:
+	case KIND_MINUTES:
 		break;
 	}
 	return NULL;
+}
+
+/* Those that may stand behind the number, NULL for kinds without. As PostgreSQL's. */
+static const struct value_unit *units_of(enum kind kind)
+{
+	static const struct value_unit sizes[] = {
+	    {"kB", 1ull << 10}, {"MB", 1ull << 20}, {"GB", 1ull << 30}, {"TB", 1ull << 40}, {NULL, 0}};
+	static const struct value_unit times[] = {
+	    {"min", 60 * US_PER_S}, {"h", 3600 * US_PER_S}, {"d", 86400 * US_PER_S}, {NULL, 0}};
+
+	return kind == KIND_KILOBYTES ? sizes : kind == KIND_MINUTES ? times : NULL;
 }
 
 static void *member_of(struct settings *s, const struct row *row)
@@ -272,6 +289,8 @@ static long long number_in(const struct settings *s, const struct row *row)
 	case KIND_BOOL:
 		return *(const bool *)at ? 1 : 0;
 	case KIND_SECONDS:
+	case KIND_KILOBYTES:
+	case KIND_MINUTES:
 		return (long long)*(const uint64_t *)at;
 	case KIND_AUTH_TYPE:
 		return *(const enum auth_type *)at;
@@ -315,6 +334,8 @@ static void set_number(struct settings *s, const struct row *row, long long numb
 		*(bool *)at = number != 0;
 		break;
 	case KIND_SECONDS:
+	case KIND_KILOBYTES:
+	case KIND_MINUTES:
 		*(uint64_t *)at = (uint64_t)number;
 		break;
 	case KIND_AUTH_TYPE:
@@ -387,7 +408,8 @@ static bool set_parsed(struct settings *s, const struct row *row, const struct p
 static bool parse_value(const struct row *row, const char *text, struct parsed *out)
 {
 	const char *const *words = words_of(row->kind);
-	uint64_t us;
+	const struct value_unit *units = units_of(row->kind);
+	uint64_t us, amount;
 
 	if (is_string(row)) {
 		out->string = text;
@@ -402,6 +424,12 @@ static bool parse_value(const struct row *row, const char *text, struct parsed *
 			return false;
 		out->number = (long long)us;
 		return us >= (uint64_t)row->min * US_PER_S;
+	}
+	if (units != NULL) {
+		if (!value_measure(text, units, (uint64_t)row->max, &amount))
+			return false;
+		out->number = (long long)amount;
+		return amount >= (uint64_t)row->min * units->each;
 	}
 	return value_number(text, &out->number) && out->number >= row->min && out->number <= row->max;
 }
@@ -422,6 +450,10 @@ static void expect(const struct row *row, char *buf, size_t size)
 		snprintf(buf, size, "0 or 1");
 	else if (row->kind == KIND_SECONDS)
 		snprintf(buf, size, "a number of seconds without a unit, such as 15 or 0.5");
+	else if (row->kind == KIND_KILOBYTES)
+		snprintf(buf, size, "a whole number of kilobytes, or one with a unit: 10MB, 1GB");
+	else if (row->kind == KIND_MINUTES)
+		snprintf(buf, size, "a whole number of minutes, or one with a unit: 90min, 12h, 7d");
 	else if (row->kind == KIND_OCTAL)
 		snprintf(buf, size, "an octal number from %#llo to %#llo", row->min, row->max);
 	else
@@ -432,6 +464,8 @@ static void expect(const struct row *row, char *buf, size_t size)
 static bool value_text(const struct row *row, const struct parsed *value, struct str *out)
 {
 	const char *const *words = words_of(row->kind);
+	const struct value_unit *units = units_of(row->kind);
+	char text[64];
 
 	if (is_string(row)) {
 		if (value->string != NULL)
@@ -442,6 +476,8 @@ static bool value_text(const struct row *row, const struct parsed *value, struct
 		str_add_str(out, words[value->number]);
 	else if (row->kind == KIND_SECONDS)
 		str_printf(out, "%g", (double)value->number / (double)US_PER_S);
+	else if (units != NULL)
+		str_add_str(out, value_measure_text((uint64_t)value->number, units, text, sizeof(text)));
 	else
 		str_printf(out, "%lld", value->number);
 	return true;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -100,6 +101,48 @@ bool value_seconds(const char *text, uint64_t max_s, uint64_t *out_us)
 		return false;
 	*out_us = (uint64_t)(value * (double)US_PER_S + 0.5);
 	return true;
+}
+
+/* NULL: there is none of that name. */
+static const struct value_unit *find_unit(const char *name, const struct value_unit *units)
+{
+	if (name[0] == '\0')
+		return units;
+	for (; units->name != NULL; units++)
+		if (strcasecmp(name, units->name) == 0)
+			return units;
+	return NULL;
+}
+
+bool value_measure(const char *text, const struct value_unit *units, uint64_t max, uint64_t *out)
+{
+	const struct value_unit *unit;
+	uint64_t n = 0;
+
+	if (!is_digit(*text))
+		return false;
+	max *= units->each;
+	for (; is_digit(*text); text++) {
+		if (n > max / 10)
+			return false;
+		n = n * 10 + (uint64_t)(*text - '0');
+	}
+	unit = find_unit(text + strspn(text, " "), units);
+	if (unit == NULL || n > max / unit->each)
+		return false;
+	*out = n * unit->each;
+	return true;
+}
+
+const char *value_measure_text(uint64_t value, const struct value_unit *units, char *buf, size_t size)
+{
+	const struct value_unit *unit = units;
+
+	for (; units->name != NULL; units++)
+		if (value % units->each == 0)
+			unit = units;
+	snprintf(buf, size, "%llu%s", (unsigned long long)(value / unit->each), value == 0 ? "" : unit->name);
+	return buf;
 }
 
 int value_word(const char *text, const char *const *words)

@@ -234,7 +234,8 @@ static int round_of(struct check *c)
 	int status;
 
 	c->began_us = clock_steady_us();
-	c->style.utf8 = check_locale_is_utf8(getenv("LC_ALL"), getenv("LC_CTYPE"), getenv("LANG"));
+	c->style.utf8 =
+	    os_console_is_utf8() || check_locale_is_utf8(getenv("LC_ALL"), getenv("LC_CTYPE"), getenv("LANG"));
 	c->style.brief = c->o->quick;
 	findings_init(&c->findings);
 	look(c);

@@ -4,7 +4,6 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "auth/ask.h"
 #include "auth/hba.h"
@@ -12,6 +11,8 @@
 #include "auth/pam.h"
 #include "base/clock.h"
 #include "main/check_offline.h"
+#include "os/directory.h"
+#include "os/file.h"
 
 /* ---- PAM ---- */
 
@@ -37,10 +38,10 @@ static void look_at_pam(struct findings *f)
 {
 	struct finding *n;
 
-	if (access(PAM_DIRECTORY, F_OK) != 0) /* an old system: all services are in /etc/pam.conf */
+	if (!directory_exists(PAM_DIRECTORY)) /* an old system: all services are in /etc/pam.conf */
 		return;
 	for (size_t i = 0; i < sizeof(pam_files) / sizeof(pam_files[0]); i++)
-		if (access(pam_files[i], R_OK) == 0)
+		if (file_is_readable(pam_files[i]))
 			return;
 	n = findings_add(f, SEVERITY_WARNING, "pam", "PAM has no service \"%s\"", ASK_PAM_SERVICE);
 	finding_cause(n,

@@ -3,7 +3,6 @@
  * of the account that will serve; nothing is created, changed or removed. Main thread.
  */
 #include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +12,7 @@
 #include "main/check_offline.h"
 #include "main/supervisor.h"
 #include "os/error.h"
+#include "os/file.h"
 #include "os/socket.h"
 
 static bool is_empty(const char *text)
@@ -44,7 +44,7 @@ static void look_at_secret_file(struct findings *f, const char *setting, const c
 	struct finding *n;
 	struct stat st;
 
-	if (access(path, R_OK) != 0) {
+	if (!file_is_readable(path)) {
 		n = findings_add(f, SEVERITY_WARNING, "files", "%s \"%s\" cannot be read by account \"%s\": %s",
 		                 setting, path, account, os_error_text(errno, reason, sizeof(reason)));
 		finding_cause(n, "It may have been read at the start, as another account, but RELOAD will fail.");
@@ -71,10 +71,10 @@ static char *find_auth_file(const struct config *c)
 	const char *name = c->settings.auth_file, *beside = c->settings.conffile;
 	char *other;
 
-	if (access(name, F_OK) == 0)
+	if (file_exists(name))
 		return mem_copy_str(name);
 	other = beside == NULL ? NULL : conf_path_beside(beside, name);
-	if (other != NULL && access(other, F_OK) == 0)
+	if (other != NULL && file_exists(other))
 		return other;
 	mem_free(other);
 	return NULL;
@@ -106,12 +106,18 @@ static void look_at_auth_file(struct findings *f, const struct config *c, const 
 /* The directory of a path, "." if it names none. False if it does not fit. */
 static bool directory_of(const char *path, char *directory, size_t size)
 {
-	const char *slash = strrchr(path, '/');
-	size_t len = slash == NULL ? 1 : slash == path ? 1 : (size_t)(slash - path);
+	size_t len = path_directory_len(path);
 
+	if (len == 0) {
+		path = ".";
+		len = 1;
+	}
 	if (len >= size)
 		return false;
-	memcpy(directory, slash == NULL ? "." : path, len);
+	/* without the separator, unless it is a root ("/", "C:\\") */
+	if (path_directory_len(path) > 1 && path[len - 2] != ':')
+		len--;
+	memcpy(directory, path, len);
 	directory[len] = '\0';
 	return true;
 }
@@ -126,10 +132,10 @@ static void look_at_written(struct findings *f, const char *setting, const char 
 
 	if (is_empty(path) || !directory_of(path, directory, sizeof(directory)))
 		return;
-	exists = access(path, F_OK) == 0;
-	if (exists && (!must_write || access(path, W_OK) == 0))
+	exists = file_exists(path);
+	if (exists && (!must_write || file_is_writable(path)))
 		return;
-	if (!exists && access(directory, W_OK | X_OK) == 0)
+	if (!exists && directory_is_writable(directory))
 		return;
 	n = findings_add(f, SEVERITY_ERROR, "files", "%s \"%s\" cannot be %s by account \"%s\": %s", setting, path,
 	                 exists ? "written" : "created", account, os_error_text(errno, reason, sizeof(reason)));
@@ -137,6 +143,28 @@ static void look_at_written(struct findings *f, const char *setting, const char 
 		finding_remedy(n, "chown %s %s", account, path);
 	else
 		finding_remedy(n, "Make the directory \"%s\" and let account \"%s\" write there.", directory, account);
+}
+
+/* A directory where nothing can be made; what the log file itself needs has been looked at. */
+static void look_at_rotation(struct findings *f, const struct settings *s, const char *account)
+{
+	char directory[1024];
+	struct finding *n;
+
+	if (is_empty(s->logfile) || (s->log_rotation_size_bytes == 0 && s->log_rotation_age_us == 0))
+		return;
+	if (file_exists(s->logfile) && !file_is_plain(s->logfile)) {
+		(void)findings_add(f, SEVERITY_WARNING, "files",
+		                   "logfile \"%s\" is not rotated: it is a pipe or a device", s->logfile);
+		return;
+	}
+	if (!directory_of(s->logfile, directory, sizeof(directory)) || directory_is_writable(directory) ||
+	    !file_exists(s->logfile))
+		return;
+	n = findings_add(f, SEVERITY_WARNING, "files",
+	                 "logfile \"%s\" cannot be rotated: account \"%s\" cannot make files in its directory",
+	                 s->logfile, account);
+	finding_remedy(n, "Give the log a directory of its own, which belongs to account \"%s\".", account);
 }
 
 static void look_at_socket_directory(struct findings *f, const struct settings *s, const char *account)
@@ -148,7 +176,7 @@ static void look_at_socket_directory(struct findings *f, const struct settings *
 
 	if (is_empty(directory))
 		return;
-	if (directory[0] != '/' && directory[0] != '@') {
+	if (!path_is_of_socket(directory)) {
 		n = findings_add(f, SEVERITY_ERROR, "files", "unix_socket_dir \"%.100s\" is no absolute path",
 		                 directory);
 		finding_remedy(n, "Write the whole path, from the root, or a name that begins with @ for the abstract "
@@ -161,7 +189,7 @@ static void look_at_socket_directory(struct findings *f, const struct settings *
 		finding_remedy(n, "Choose a directory with a shorter path.");
 		return;
 	}
-	if (directory[0] == '@' || access(directory, W_OK | X_OK) == 0)
+	if (directory[0] == '@' || directory_is_writable(directory))
 		return;
 	n = findings_add(f, SEVERITY_ERROR, "files",
 	                 "no Unix socket can be made in unix_socket_dir \"%s\" by account \"%s\": %s", directory,
@@ -174,19 +202,16 @@ static void look_at_socket_directory(struct findings *f, const struct settings *
 /* ---- addresses ---- */
 
 /* Whether the address could be bound now: 0, or an errno value. */
-static int try_bind(const struct addrinfo *a)
+static int try_bind(const struct addrinfo *found)
 {
-	int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1, error = 0;
+	struct address a;
 
-	if (fd < 0)
-		return errno;
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (a->ai_family == AF_INET6)
-		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	if (bind(fd, a->ai_addr, a->ai_addrlen) != 0)
-		error = errno;
-	close(fd);
-	return error;
+	if (found->ai_addrlen > sizeof(a.u))
+		return EAFNOSUPPORT;
+	memset(&a, 0, sizeof(a));
+	a.len = (socklen_t)found->ai_addrlen;
+	memcpy(&a.u, found->ai_addr, found->ai_addrlen);
+	return socket_try_address(&a);
 }
 
 static void tell_bind(struct findings *f, const struct settings *s, const char *name, int error)
@@ -226,8 +251,9 @@ static void look_at_address(struct findings *f, const struct settings *s, const 
 	snprintf(port, sizeof(port), "%d", s->listen_port);
 	error = getaddrinfo(all ? NULL : name, port, &hints, &found);
 	if (error != 0) {
-		struct finding *n = findings_add(f, SEVERITY_ERROR, "addresses",
-		                                 "listen_addr \"%s\" cannot be found: %s", name, gai_strerror(error));
+		struct finding *n =
+		    findings_add(f, SEVERITY_ERROR, "addresses", "listen_addr \"%s\" cannot be found: %s", name,
+		                 os_lookup_error_text(error));
 
 		finding_remedy(n, "listen_addr holds addresses of this machine, separated by commas, or * for all.");
 		return;
@@ -265,6 +291,7 @@ void check_files(struct findings *f, const struct config *c, const char *account
 		look_at_secret_file(f, "configuration file", s->conffile, account);
 	look_at_auth_file(f, c, account);
 	look_at_written(f, "logfile", s->logfile, true, account);
+	look_at_rotation(f, s, account);
 	look_at_written(f, "pidfile", s->pidfile, false, account);
 	look_at_socket_directory(f, s, account);
 	look_at_addresses(f, s);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "main/check_login.h"
+#include "os/file.h"
 
 static void add_step(struct findings *f, const char *step, uint64_t time_us, const char *what)
 {
@@ -20,7 +21,7 @@ static bool resolves(const struct conf_database *d)
 	struct address a;
 
 	for (unsigned i = 0; i < d->n_hosts; i++)
-		if (d->hosts[i][0] != '/' && d->hosts[i][0] != '@' && !address_from_text(&a, d->hosts[i], 0))
+		if (!path_is_of_socket(d->hosts[i]) && !address_from_text(&a, d->hosts[i], 0))
 			return true;
 	return false;
 }

@@ -3,6 +3,7 @@
 
 #include "auth/hba.h"
 #include "main/check_offline.h"
+#include "os/file.h"
 #include "os/socket.h"
 
 #define MOST_FINDINGS 50 /* beyond that nobody reads on */
@@ -25,7 +26,7 @@ static void add_address(struct ways_in *in, const char *name)
 	struct address a;
 	uint8_t family = 0;
 
-	if (name[0] != '/' && address_from_text(&a, name, 0))
+	if (!path_is_of_socket(name) && address_from_text(&a, name, 0))
 		family = peer_of_address(&a).family;
 	in->v4 = in->v4 || family != FAMILY_V6;
 	in->v6 = in->v6 || family != FAMILY_V4;

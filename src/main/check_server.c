@@ -4,13 +4,13 @@
 
 #include <errno.h>
 #include <libpq-fe.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "diag/server_place.h"
+#include "os/socket.h"
 #include "wire/framer.h"
 #include "wire/message.h"
 
@@ -39,19 +39,17 @@ static uint64_t connect_us(const struct logins *l)
 }
 
 /* False when the time is up. */
-static bool wait_for(const PGconn *conn, short events, uint64_t until_us)
+static bool wait_for(const PGconn *conn, enum socket_direction direction, uint64_t until_us)
 {
-	struct pollfd p = {PQsocket(conn), events, 0};
+	int fd = PQsocket(conn);
 	uint64_t now_us;
 
-	if (p.fd < 0)
+	if (fd < 0)
 		return false;
 	while ((now_us = clock_steady_us()) < until_us) {
-		int n = poll(&p, 1, (int)((until_us - now_us) / US_PER_MS) + 1);
-
-		if (n > 0)
+		if (socket_await(fd, direction, (int)((until_us - now_us) / US_PER_MS) + 1))
 			return true;
-		if (n < 0 && errno != EINTR)
+		if (errno != EINTR && errno != ETIMEDOUT)
 			return false;
 	}
 	return false;
@@ -62,7 +60,7 @@ static bool finish_connecting(PGconn *conn, uint64_t until_us)
 	PostgresPollingStatusType state = PGRES_POLLING_WRITING;
 
 	while (state != PGRES_POLLING_OK && state != PGRES_POLLING_FAILED) {
-		if (!wait_for(conn, state == PGRES_POLLING_READING ? POLLIN : POLLOUT, until_us))
+		if (!wait_for(conn, state == PGRES_POLLING_READING ? SOCKET_READ : SOCKET_WRITE, until_us))
 			return false;
 		state = PQconnectPoll(conn);
 	}
@@ -76,7 +74,7 @@ static PGresult *result_of(PGconn *conn, uint64_t until_us)
 
 	for (;;) {
 		while (PQisBusy(conn)) {
-			if (!wait_for(conn, POLLIN, until_us) || !PQconsumeInput(conn)) {
+			if (!wait_for(conn, SOCKET_READ, until_us) || !PQconsumeInput(conn)) {
 				PQclear(last);
 				return NULL;
 			}

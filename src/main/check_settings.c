@@ -1,4 +1,5 @@
 /* Settings against each other. Pure; main thread. */
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -6,8 +7,14 @@
 #include "base/clock.h"
 #include "conf/http_listen.h"
 #include "main/check_offline.h"
+#include "os/file.h"
 #include "os/socket.h"
 #include "worker/console_guest.h"
+
+/* Log files that look like a unit that was left out. */
+#define SMALL_LOG (64ull << 10)
+#define LARGE_LOG (10ull << 30)
+#define LONG_LOG_US (31 * 86400 * US_PER_S)
 
 static bool is_empty(const char *text)
 {
@@ -17,6 +24,23 @@ static bool is_empty(const char *text)
 static double seconds(uint64_t us)
 {
 	return (double)us / (double)US_PER_S;
+}
+
+/* A setting as SHOW CONFIG has it. */
+struct shown {
+	char text[64];
+};
+
+static struct shown value_of(const struct settings *s, enum setting_id id)
+{
+	struct shown shown;
+	struct str text;
+
+	str_init(&text, sizeof(shown.text));
+	(void)setting_text(s, id, &text);
+	snprintf(shown.text, sizeof(shown.text), "%s", str_text(&text));
+	str_fini(&text);
+	return shown;
 }
 
 /* ---- listening and clients ---- */
@@ -47,7 +71,7 @@ static bool is_loopback(const char *host)
 	struct address a;
 
 	return strcasecmp(host, "localhost") == 0 ||
-	       (host[0] != '/' && host[0] != '@' && address_from_text(&a, host, 0) && address_is_loopback(&a));
+	       (!path_is_of_socket(host) && address_from_text(&a, host, 0) && address_is_loopback(&a));
 }
 
 static void look_at_http_place(struct findings *f, const struct settings *s, const struct http_place *place)
@@ -112,6 +136,35 @@ static void look_at_times(struct findings *f, const struct config *c)
 		    "are told why the server cannot be reached",
 		    seconds(s->server_down_wait_us), seconds(s->query_wait_timeout_us));
 		finding_remedy(n, "Set server_down_wait well below query_wait_timeout.");
+	}
+}
+
+/* ---- the log ---- */
+
+static void look_at_log(struct findings *f, const struct settings *s)
+{
+	bool by_size = s->log_rotation_size_bytes > 0, by_age = s->log_rotation_age_us > 0;
+	const char *setting = by_size ? "log_rotation_size" : "log_rotation_age";
+	struct finding *n;
+
+	if ((by_size || by_age) && is_empty(s->logfile)) {
+		n = findings_add(f, SEVERITY_WARNING, "settings",
+		                 "%s is set, but there is no log file: logfile is empty", setting);
+		finding_remedy(n,
+		               "Set logfile, or take %s out: what receives the log otherwise keeps it in its own way.",
+		               setting);
+	}
+	if (by_size && (s->log_rotation_size_bytes < SMALL_LOG || s->log_rotation_size_bytes >= LARGE_LOG)) {
+		n = findings_add(f, SEVERITY_WARNING, "settings", "log_rotation_size is %s %s",
+		                 s->log_rotation_size_bytes < SMALL_LOG ? "only" : "as much as",
+		                 value_of(s, SETTING_log_rotation_size).text);
+		finding_remedy(n,
+		               "A number without a unit is kilobytes, as in PostgreSQL: for 10 megabytes write 10MB.");
+	}
+	if (s->log_rotation_age_us > LONG_LOG_US) {
+		n = findings_add(f, SEVERITY_WARNING, "settings", "log_rotation_age is as much as %s",
+		                 value_of(s, SETTING_log_rotation_age).text);
+		finding_remedy(n, "A number without a unit is minutes, as in PostgreSQL: for a day write 1d.");
 	}
 }
 
@@ -282,6 +335,7 @@ void check_settings(struct findings *f, const struct config *c)
 	look_at_listening(f, c);
 	look_at_http(f, c);
 	look_at_times(f, c);
+	look_at_log(f, &c->settings);
 	for (unsigned i = 0; (d = config_database(c, i)) != NULL; i++)
 		look_at_sizes(f, c, d);
 	for (unsigned i = 0; (d = config_database(c, i)) != NULL; i++)

@@ -4,24 +4,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/str.h"
+#include "os/file.h"
 #include "os/process.h"
 
 #define MAX_OUTPUT ((size_t)64 * 1024 * 1024)
 
-static bool can_write(const char *directory)
-{
-	return access(directory, W_OK | X_OK) == 0;
-}
-
 void environment_of_process(struct environment *e)
 {
 	memset(e, 0, sizeof(*e));
-	e->variables = environ;
+	e->variables = os_environment();
 	e->read = conf_read_file;
-	e->can_write = can_write;
+	e->can_write = directory_is_writable;
 	e->is_superuser = os_is_superuser();
 }
 

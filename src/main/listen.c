@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <limits.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -178,7 +177,7 @@ static void listen_on_found(struct supervisor *s, const struct addrinfo *found)
 		if (found->ai_addrlen > sizeof(a.u))
 			continue;
 		memset(&a, 0, sizeof(a));
-		a.len = found->ai_addrlen;
+		a.len = (socklen_t)found->ai_addrlen;
 		memcpy(&a.u, found->ai_addr, found->ai_addrlen);
 		keep(&s->listening.tcp, listen_on(s, &a, 0));
 	}
@@ -199,8 +198,8 @@ static bool listen_on_name(struct supervisor *s, const char *name)
 	snprintf(port, sizeof(port), "%d", s->config->settings.listen_port);
 	error = getaddrinfo(all ? NULL : name, port, &hints, &found);
 	if (error != 0) {
-		log_write(s->log, LEVEL_FATAL, "getaddrinfo('%s', '%s') = %s [%d]", name, port, gai_strerror(error),
-		          error);
+		log_write(s->log, LEVEL_FATAL, "getaddrinfo('%s', '%s') = %s [%d]", name, port,
+		          os_lookup_error_text(error), error);
 		return false;
 	}
 	listen_on_found(s, found);

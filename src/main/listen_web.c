@@ -1,5 +1,4 @@
 /* Where HTTP is answered: the names of http_listen made into listeners, and what the log says of them. Main thread. */
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -67,7 +66,7 @@ static bool listen_on_found(struct supervisor *s, const struct addrinfo *found)
 		if (found->ai_addrlen > sizeof(a.u))
 			continue;
 		memset(&a, 0, sizeof(a));
-		a.len = found->ai_addrlen;
+		a.len = (socklen_t)found->ai_addrlen;
 		memcpy(&a.u, found->ai_addr, found->ai_addrlen);
 		any = listen_on(s, &a) || any;
 	}
@@ -97,7 +96,7 @@ static bool listen_at(struct supervisor *s, const struct http_place *place)
 	error = getaddrinfo(host, port, &hints, &found);
 	if (error != 0) {
 		log_write(s->log, level_of(s), "could not look up \"%s\" of http_listen: %s", place->host,
-		          gai_strerror(error));
+		          os_lookup_error_text(error));
 		return s->config->is_http_optional;
 	}
 	any = listen_on_found(s, found);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "os/error.h"
 #include "os/file.h"
@@ -38,6 +39,7 @@ static void close_syslog(struct logging *l)
 void logging_fini(struct logging *l)
 {
 	close_syslog(l);
+	log_rotation_fini(&l->rotation);
 }
 
 static bool explain(const char *path, char *why, size_t size)
@@ -90,19 +92,40 @@ static void apply_syslog(struct logging *l, const struct settings *s)
 }
 
 /* False with errno set. */
-static bool open_file(struct logging *l, const char *path)
+static bool open_file(struct logging *l, const struct settings *s)
 {
-	int fd;
+	struct log_rotation rotation = {.path = NULL};
+	bool named = or_empty(s->logfile)[0] != '\0';
+	int fd = -1;
 
-	if (path == NULL || path[0] == '\0')
-		return log_take_file(l->log, -1);
-	fd = file_open_append(path);
-	return fd >= 0 && log_take_file(l->log, fd);
+	log_rotation_begin(&rotation, s, clock_wall_us());
+	if (named)
+		fd = file_open_append(s->logfile);
+	if ((named && fd < 0) || !log_take_file(l->log, fd)) {
+		int saved = errno;
+
+		log_rotation_fini(&rotation);
+		errno = saved;
+		return false;
+	}
+	log_rotation_fini(&l->rotation);
+	l->rotation = rotation;
+	return true;
+}
+
+bool logging_is_watched(const struct logging *l)
+{
+	return log_rotation_is_on(&l->rotation);
+}
+
+void logging_look(struct logging *l)
+{
+	log_rotation_look(&l->rotation, l->log, clock_wall_us());
 }
 
 bool logging_apply(struct logging *l, const struct settings *s, char *why, size_t size)
 {
-	if (!open_file(l, s->logfile))
+	if (!open_file(l, s))
 		return explain(s->logfile, why, size);
 	log_set_format(l->log, s->log_format);
 	apply_syslog(l, s);

@@ -1,9 +1,7 @@
 /* pgweir: from the command line to the end of the process. The only file that ends it. Main thread. */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -151,17 +149,11 @@ int main(int argc, char **argv)
 {
 	struct environment environment;
 	struct options options;
+	char *const *words = os_begin(&argc, argv);
 	struct str text;
 
-	/* for all threads, before there are any */
-	signal(SIGPIPE, SIG_IGN);
-	/* process 1 of a container inherits the orphans there: the kernel shall bury them, we have no children to wait
-	 * for */
-	if (getpid() == 1)
-		signal(SIGCHLD, SIG_IGN);
-	tzset();
 	str_init(&text, MAX_TEXT);
-	switch (options_parse(&options, argc, argv, &text)) {
+	switch (options_parse(&options, argc, words, &text)) {
 	case OPTIONS_RUN:
 		str_fini(&text);
 		environment_of_process(&environment);

@@ -3,9 +3,12 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/version.h"
 #include "net/libraries.h"
+#include "os/file.h"
+#include "os/process.h"
 
 enum option_id {
 	OPTION_DAEMON,
@@ -98,8 +101,18 @@ static enum options_result wrong(struct walk *w, const char *fmt, ...)
 	return OPTIONS_WRONG;
 }
 
+/* Whether the system can do what it asks for. */
+static bool is_possible(const struct options *o, const struct option_row *row)
+{
+	if (row->id == OPTION_DAEMON)
+		return os_can_daemonize();
+	return row->id != OPTION_USER || o->command == COMMAND_READY || os_can_switch_user();
+}
+
 static enum options_result apply(struct walk *w, const struct option_row *row, const char *value)
 {
+	if (!is_possible(w->o, row))
+		return wrong(w, "option --%s (-%c) is not supported on this platform", row->name, row->letter);
 	switch (row->id) {
 	case OPTION_DAEMON:
 		w->o->daemon = true;
@@ -242,9 +255,9 @@ static enum options_result argument(struct walk *w, const char *text)
 /* The program's own name counts, too: it may be installed as PostgreSQL's pg_isready. */
 static void take_command(struct walk *w)
 {
-	const char *slash = strrchr(w->o->program, '/');
+	const char *name = w->o->program + path_directory_len(w->o->program);
 
-	if (strcmp(slash == NULL ? w->o->program : slash + 1, "pg_isready") == 0) {
+	if (strcmp(name, "pg_isready") == 0 || strcasecmp(name, "pg_isready.exe") == 0) {
 		w->o->command = COMMAND_READY;
 		w->o->is_pg_isready = true;
 		return;
@@ -298,7 +311,7 @@ static void help_options(const struct options *o, struct str *out)
 		const char *name = row->argument == NULL ? "" : row->argument;
 		int pad = 14 - (int)(strlen(row->name) + strlen(equals) + strlen(name));
 
-		if (!is_for_help(o, row))
+		if (!is_for_help(o, row) || !is_possible(o, row))
 			continue;
 		str_printf(out, "  -%c, --%s%s%s%*s %s\n", row->letter, row->name, equals, name, pad < 0 ? 0 : pad, "",
 		           row->help);

@@ -4,7 +4,6 @@
  *
  *   peers_take ──> waiting ──pump──> dns_lookup ──> stream_connect ──> CancelRequest ──> closed by the peer ──> end_one
  */
-#include <arpa/inet.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -14,6 +13,7 @@
 #include "net/loop.h"
 #include "net/stream.h"
 #include "os/error.h"
+#include "os/file.h"
 #include "wire/message.h"
 #include "worker/cancel.h"
 #include "worker/cancel_key.h"
@@ -215,7 +215,7 @@ static bool literal_address(struct address *a, const struct conf_peer *peer)
 	char path[sizeof(a->u.local.sun_path)];
 	int n;
 
-	if (peer->host[0] != '/' && peer->host[0] != '@')
+	if (!path_is_of_socket(peer->host))
 		return address_from_text(a, peer->host, (uint16_t)peer->port);
 	n = snprintf(path, sizeof(path), "%s/.s.PGSQL.%d", peer->host, peer->port);
 	return n > 0 && (size_t)n < sizeof(path) && address_from_text(a, path, 0);

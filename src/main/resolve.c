@@ -3,7 +3,6 @@
  * names through dns, all at once. A name that has moved takes its pools along, and
  * names are kept fresh as long as there are servers. Main thread.
  */
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "main/supervisor.h"
 #include "net/dns.h"
 #include "net/loop.h"
+#include "os/file.h"
 #include "pool/opener.h"
 #include "pool/permit.h"
 #include "pool/registry.h"
@@ -109,7 +109,7 @@ static const struct address *address_at(const struct choice *c, int i)
 /* Adds the next address that is, or is not, of the same family as the first. */
 static void add_next(struct resolving *r, struct choice *c, bool same)
 {
-	sa_family_t first = address_at(c, 0)->u.any.sa_family;
+	int first = address_at(c, 0)->u.any.sa_family;
 	struct address a;
 
 	while (c->next[same] < c->of->n) {
@@ -140,7 +140,7 @@ static bool is_name(const char *host)
 {
 	struct address a;
 
-	return host[0] != '/' && host[0] != '@' && !address_from_text(&a, host, 0);
+	return !path_is_of_socket(host) && !address_from_text(&a, host, 0);
 }
 
 static void add_host(struct resolving *r, const struct resolving_host *h, const char *host)
@@ -148,7 +148,7 @@ static void add_host(struct resolving *r, const struct resolving_host *h, const 
 	const struct conf_database *d = r->permit->settings->database;
 	struct address a;
 
-	if (host[0] == '/' || host[0] == '@')
+	if (path_is_of_socket(host))
 		add_socket(r->permit, host, d->port);
 	else if (address_from_text(&a, host, (uint16_t)d->port))
 		add_target(r->permit, host, &a);

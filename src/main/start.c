@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/version.h"
 #include "conf/url.h"
@@ -13,6 +12,7 @@
 #include "main/tls.h"
 #include "net/libraries.h"
 #include "os/error.h"
+#include "os/file.h"
 #include "os/process.h"
 #include "os/service.h"
 #include "os/socket.h"
@@ -87,6 +87,8 @@ bool start_user(const struct options *o, const struct settings *s, struct log *l
 {
 	const char *user = o->user != NULL ? o->user : s->user;
 
+	if (!os_can_switch_user())
+		return true;
 	if (!is_empty(user) && !become(user, log))
 		return false;
 	if (!os_is_superuser())
@@ -153,7 +155,7 @@ static bool socket_is_free(const struct settings *s, struct log *log)
 	if (n < 0 || (size_t)n >= sizeof(path) || !address_from_text(&a, path, 0))
 		return true; /* listening will say what is wrong with it */
 	snprintf(lock, sizeof(lock), "%s.lock", path);
-	if (path[0] == '/' && access(lock, F_OK) == 0) {
+	if (path_is_absolute(path) && file_exists(lock)) {
 		log_write(log, LEVEL_FATAL, "unix port %d is in use", s->listen_port);
 		return false;
 	}

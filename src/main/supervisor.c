@@ -33,10 +33,9 @@
 #define MOST_DEFAULT_WORKERS 8
 #define MOST_WORKERS 256
 #define HELPERS 4
-#define ASKERS 8                         /* threads for PAM, and as many for LDAP */
-#define LOOKUPS 8                        /* threads for name lookups, each of which may take many seconds */
-#define RESOLVER_FILE "/etc/resolv.conf" /* where resolv_conf names no other one */
-#define DNS_TIMEOUT_US (15 * US_PER_S)   /* when server_connect_timeout is off */
+#define ASKERS 8                       /* threads for PAM, and as many for LDAP */
+#define LOOKUPS 8                      /* threads for name lookups, each of which may take many seconds */
+#define DNS_TIMEOUT_US (15 * US_PER_S) /* when server_connect_timeout is off */
 
 uint64_t supervisor_now_us(const struct supervisor *s)
 {
@@ -101,6 +100,22 @@ static void stats_due(void *owner)
 	timer_set(s->stats_timer, supervisor_now_us(s) + stats_period_us(s));
 	if (s->console != NULL)
 		console_stats_period(s->console);
+}
+
+static void log_due(void *owner)
+{
+	struct supervisor *s = (struct supervisor *)owner;
+
+	logging_look(s->logging);
+	timer_set(s->log_timer, supervisor_now_us(s) + LOG_ROTATION_LOOK_US);
+}
+
+static void set_log_timer(struct supervisor *s)
+{
+	if (logging_is_watched(s->logging))
+		timer_set(s->log_timer, supervisor_now_us(s));
+	else
+		timer_clear(s->log_timer);
 }
 
 /* Pools that go with their database are not worth a line. */
@@ -188,7 +203,7 @@ static void find_name_servers(struct supervisor *s)
 {
 	const char *own = s->config->settings.resolv_conf;
 
-	(void)os_name_servers(own != NULL && own[0] != '\0' ? own : RESOLVER_FILE, s->opener->name_servers,
+	(void)os_name_servers(own != NULL && own[0] != '\0' ? own : NULL, s->opener->name_servers,
 	                      sizeof(s->opener->name_servers));
 }
 
@@ -199,6 +214,7 @@ void supervisor_settings_changed(struct supervisor *s)
 	find_name_servers(s);
 	dns_set_times(s->dns, &times);
 	timer_set(s->stats_timer, supervisor_now_us(s) + stats_period_us(s));
+	set_log_timer(s);
 	listen_check_descriptors(s);
 	if (!shutdown_is_under_way(s))
 		listen_set_options(s); /* else they may be closed already, on their own thread */
@@ -343,9 +359,10 @@ static bool make_loop(struct supervisor *s)
 	s->stats_timer = timer_new(s->loop, stats_due, s);
 	s->sweep_timer = timer_new(s->loop, sweep_due, s);
 	s->peers_timer = timer_new(s->loop, peers_look, s);
+	s->log_timer = timer_new(s->loop, log_due, s);
 	s->watchdog.timer = timer_new(s->loop, watchdog_look, s);
 	return s->mailbox != NULL && s->opener_timer != NULL && s->stats_timer != NULL && s->sweep_timer != NULL &&
-	       s->peers_timer != NULL && s->watchdog.timer != NULL && shutdown_watch_signals(s);
+	       s->peers_timer != NULL && s->log_timer != NULL && s->watchdog.timer != NULL && shutdown_watch_signals(s);
 }
 
 static bool make_office(struct supervisor *s)
@@ -494,6 +511,7 @@ bool supervisor_run(struct supervisor *s)
 	edition_log_notices(s);
 	supervisor_flush(s);
 	timer_set(s->stats_timer, supervisor_now_us(s) + stats_period_us(s));
+	set_log_timer(s);
 	watchdog_start(s);
 	loop_run(s->loop);
 	if (s->shutdown.at_once)
@@ -579,6 +597,7 @@ static void free_loop(struct supervisor *s)
 	timer_free(s->stats_timer);
 	timer_free(s->sweep_timer);
 	timer_free(s->peers_timer);
+	timer_free(s->log_timer);
 	timer_free(s->watchdog.timer);
 	mailbox_free(s->mailbox);
 	loop_free(s->loop);

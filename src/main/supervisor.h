@@ -5,7 +5,7 @@
  *   supervisor.c  life, letters, timers, the turn     listen.c    who may connect, where
  *   action.c      what was asked for and is answered  edition.c   RELOAD, SET
  *   pausing.c     PAUSE, KILL and their kin           shutdown.c  signals, the end
- *   resolve.c     hosts of a permit → addresses       logging.c   where the log goes
+ *   resolve.c     hosts of a permit → addresses       logging.c   where the log goes, log_rotation.c: its old files
  *   listen_web.c  where HTTP is answered
  *   peers.c       cancel requests for other processes
  *   watchdog.c    the service manager hears that all threads turn
@@ -137,7 +137,7 @@ struct supervisor {
 	struct shutdown shutdown;
 	struct watchdog watchdog;
 	struct signal_watch *signals;
-	struct timer *opener_timer, *stats_timer, *sweep_timer, *peers_timer;
+	struct timer *opener_timer, *stats_timer, *sweep_timer, *peers_timer, *log_timer;
 
 	struct letters out;      /* posted at the end of each turn */
 	struct list actions;     /* action->node, in the order in which they were asked for */

@@ -4,7 +4,6 @@
  */
 #include "net/jobs.h"
 
-#include <pthread.h>
 #include <stddef.h>
 
 #include "base/mem.h"
@@ -13,7 +12,7 @@
 #include "os/thread.h"
 
 struct jobs {
-	pthread_cond_t work_or_end;
+	struct lock_signal work_or_end;
 	int n_max;
 	/* guarded by: lock; so are the last fields of queued and running jobs */
 	struct lock lock;
@@ -33,7 +32,7 @@ struct jobs *jobs_new(int n_threads)
 	if (j == NULL)
 		return NULL;
 	lock_init(&j->lock);
-	pthread_cond_init(&j->work_or_end, NULL);
+	lock_signal_init(&j->work_or_end);
 	j->end = &j->first;
 	j->n_max = (int)n;
 	return j;
@@ -88,7 +87,7 @@ static struct job *jobs_wait(struct jobs *j)
 		if (job != NULL)
 			break;
 		j->n_idle++;
-		pthread_cond_wait(&j->work_or_end, &j->lock.mutex);
+		lock_wait(&j->work_or_end, &j->lock);
 		j->n_idle--;
 	}
 	lock_drop(&j->lock);
@@ -143,7 +142,7 @@ void jobs_run(struct jobs *j, struct job *job)
 		(void)jobs_take_locked(j);
 		post = job_closes_locked(j, job);
 	} else {
-		pthread_cond_signal(&j->work_or_end);
+		lock_signal_one(&j->work_or_end);
 	}
 	lock_drop(&j->lock);
 	if (alone)
@@ -169,7 +168,7 @@ static int jobs_end(struct jobs *j)
 	lock_take(&j->lock);
 	j->ending = true;
 	n = j->n_started;
-	pthread_cond_broadcast(&j->work_or_end);
+	lock_signal_all(&j->work_or_end);
 	lock_drop(&j->lock);
 	return n;
 }
@@ -196,7 +195,7 @@ void jobs_free(struct jobs *j)
 		thread_join(&j->thread[i]);
 	while ((job = jobs_take(j)) != NULL)
 		job->discard(job);
-	pthread_cond_destroy(&j->work_or_end);
+	lock_signal_fini(&j->work_or_end);
 	lock_fini(&j->lock);
 	mem_free(j);
 }

@@ -4,6 +4,7 @@ that all fail for one reason is a few lines with numbers; and SHOW ERRORS, which
 """
 
 import json
+import os
 import re
 import signal
 import struct
@@ -12,6 +13,7 @@ from datetime import datetime
 import pytest
 
 from gate import error
+from processes import make_directory
 from told import errors, first_client, is_served
 from waiting import until
 from wire import Closed, ServerError, query, startup_raw
@@ -125,6 +127,62 @@ def test_reload_switches_the_format(start_pooler):
 	pooler.signal(signal.SIGHUP)
 	pooler.wait_log('invalid value "xml" for parameter log_format')
 	assert pooler.serves()
+
+
+# Files that get old
+
+def own_files(pooler):
+	"""The log files in order: old ones, then the one that is written."""
+	return sorted((os.path.join(pooler.folder, name) for name in os.listdir(pooler.folder) if re.fullmatch(r"own(-[-_0-9]+)?\.log", name)),
+		key=lambda path: (path.endswith("own.log"), path))
+
+
+def lines_of(paths):
+	lines = []
+	for path in paths:
+		with open(path) as f:
+			lines += f.read().splitlines(keepends=True)
+	return lines
+
+
+def test_log_files_are_rotated_and_nothing_is_lost(start_pooler):
+	pooler = start_pooler(logfile="own.log", log_rotation_size="4kB", log_rotation_keep=0)
+	until(lambda: pooler.serves() and len(own_files(pooler)) > 3, 30, "files are rotated")
+	pooler.stop()
+	old = own_files(pooler)[:-1]
+	assert all(os.path.getsize(path) >= 4096 for path in old)
+	said = pooler.log().splitlines(keepends=True) # standard error gets the same
+	assert sorted(lines_of(own_files(pooler))) == sorted(said) and all(re.match(HEAD, line) and line.endswith("\n") for line in said)
+
+
+def test_rotation_begins_and_ends_by_command(start_pooler):
+	pooler = start_pooler(logfile="own.log", log_rotation_keep=1)
+	assert pooler.serves()
+	pooler.console("SET log_rotation_size = '1kB'")
+	until(lambda: pooler.serves() and len(own_files(pooler)) > 1, 30, "a file is rotated")
+	first = own_files(pooler)[0]
+	until(lambda: pooler.serves() and own_files(pooler)[0] != first, 30, "the next one takes its place")
+	assert len(own_files(pooler)) == 2
+	# who has given the file another name gets a new one without a signal
+	os.rename(os.path.join(pooler.folder, "own.log"), os.path.join(pooler.folder, "moved.log"))
+	until(lambda: os.path.exists(os.path.join(pooler.folder, "own.log")), 10, "a new file")
+	pooler.console("RELOAD") # SET is over
+	assert {"log_rotation_size": "0", "log_rotation_age": "0", "log_rotation_keep": "1"}.items() <= \
+		{row["key"]: row["value"] for row in pooler.console("SHOW CONFIG")}.items()
+
+
+def test_where_nothing_can_be_made_the_log_goes_on(start_pooler):
+	pooler = start_pooler()
+	shut = make_directory(os.path.join(pooler.folder, "shut"), pooler.who)
+	pooler.console("SET logfile = 'shut/own.log'")
+	os.chmod(shut, 0o555)
+	pooler.console("SET log_rotation_size = '1kB'")
+	with open(os.path.join(shut, "own.log")) as f:
+		until(lambda: pooler.serves() and "could not rename log file" in pooler.log(), 30, "it is said")
+		assert pooler.serves()
+		said = f.read()
+	assert said.count('could not rename log file "shut/own.log" to "shut/own-') == 1 and "Permission denied\n\tHINT: The log goes on" in said
+	assert os.listdir(shut) == ["own.log"]
 
 
 # Storms

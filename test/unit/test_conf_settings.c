@@ -230,9 +230,9 @@ static void every_row_takes_another_value_and_prints_it(void **state)
 
 	for (int i = 0; i < N_SETTINGS; i++) {
 		enum setting_id id = (enum setting_id)i;
-		static const char *const tries[] = {"1234",  "1",       "0",       "trust",      "transaction",
-		                                    "allow", "disable", "precise", "direct",     "json",
-		                                    "3.2",   "warn",    "primary", LDAP_OPTIONS, "[::1]:9127"};
+		static const char *const tries[] = {
+		    "1234",    "10MB",   "1d",   "1",   "0",    "trust",   "transaction", "allow",     "disable",
+		    "precise", "direct", "json", "3.2", "warn", "primary", LDAP_OPTIONS,  "[::1]:9127"};
 		bool done = false;
 
 		for (size_t t = 0; t < sizeof(tries) / sizeof(tries[0]) && !done; t++)
@@ -317,6 +317,16 @@ static void refusals_teach(void **state)
 	     "invalid value \"0999\" for parameter unix_socket_mode in configuration (a.ini:1): must be an octal "
 	     "number from 0 "
 	     "to 07777",
+	     ""},
+	    {"log_rotation_size", "10M",
+	     "invalid value \"10M\" for parameter log_rotation_size in configuration (a.ini:1): must be a whole number "
+	     "of "
+	     "kilobytes, or one with a unit: 10MB, 1GB",
+	     ""},
+	    {"log_rotation_age", "86400s",
+	     "invalid value \"86400s\" for parameter log_rotation_age in configuration (a.ini:1): must be a whole "
+	     "number "
+	     "of minutes, or one with a unit: 90min, 12h, 7d",
 	     ""},
 	    {"pol_mode", "session", "unknown parameter: pgbouncer/pol_mode in configuration (a.ini:1)",
 	     "Perhaps \"pool_mode\" is meant."},
@@ -480,6 +490,13 @@ static void members_get_the_values(void **state)
 	assert_int_equal(s->error_sqlstate, ERROR_SQLSTATE_COMPATIBLE);
 	assert_int_equal(s->log_format, LOG_FORMAT_TEXT);
 	assert_int_equal(s->state_guard, STATE_GUARD_OFF);
+	assert_int_equal(s->log_rotation_size_bytes, 0);
+	assert_int_equal(s->log_rotation_age_us, 0);
+	assert_int_equal(s->log_rotation_keep, 10);
+	assert_true(setting_parse(s, "log_rotation_size", "10MB", NULL, 0, &why));
+	assert_true(setting_parse(s, "log_rotation_age", "90", NULL, 0, &why));
+	assert_int_equal(s->log_rotation_size_bytes, 10485760);
+	assert_int_equal(s->log_rotation_age_us, 5400000000);
 	assert_true(setting_parse(s, "pool_mode", "TransAction", NULL, 0, &why));
 	assert_true(setting_parse(s, "max_packet_size", "4294967295", NULL, 0, &why));
 	assert_true(setting_parse(s, "server_lifetime", "0.5", NULL, 0, &why));

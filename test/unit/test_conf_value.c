@@ -75,6 +75,64 @@ static void what_is_no_time_is_refused(void **state)
 	assert_int_equal(us, 7);
 }
 
+static const struct value_unit sizes[] = {{"kB", 1024}, {"MB", 1024 * 1024}, {NULL, 0}};
+
+static void numbers_may_have_a_unit(void **state)
+{
+	static const struct {
+		const char *text, *shown;
+		uint64_t amount;
+	} good[] = {
+	    {"0", "0", 0},
+	    {"0MB", "0", 0},
+	    {"1", "1kB", 1024},
+	    {"007", "7kB", 7168},
+	    {"10MB", "10MB", 10485760},
+	    {"10 mb", "10MB", 10485760},
+	    {"1025KB", "1025kB", 1049600},
+	    {"1024", "1MB", 1048576},
+	    {"1048576", "1024MB", 1073741824},
+	    {"1024  MB", "1024MB", 1073741824},
+	};
+	char buf[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		uint64_t amount = 1;
+
+		assert_true(value_measure(good[i].text, sizes, 1024 * 1024, &amount));
+		assert_int_equal(amount, good[i].amount);
+		assert_string_equal(value_measure_text(amount, sizes, buf, sizeof(buf)), good[i].shown);
+	}
+}
+
+static void what_measures_nothing_is_refused(void **state)
+{
+	static const char *const bad[] = {"",
+	                                  "MB",
+	                                  "-1",
+	                                  "+1",
+	                                  "1.5MB",
+	                                  "1 MB ",
+	                                  " 1",
+	                                  "1GB",
+	                                  "1M",
+	                                  "1MBs",
+	                                  "1e3",
+	                                  "0x10",
+	                                  "1048577",
+	                                  "1025MB",
+	                                  "99999999999999999999999",
+	                                  "18446744073709551616",
+	                                  "18014398509481985kB"};
+	uint64_t amount = 7;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(value_measure(bad[i], sizes, 1024 * 1024, &amount));
+	assert_int_equal(amount, 7);
+}
+
 static void words_are_found_in_any_case(void **state)
 {
 	static const char *const words[] = {"one", "two", NULL};
@@ -103,6 +161,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(whole_numbers_are_read_as_in_c),   cmocka_unit_test(what_is_no_whole_number_is_refused),
 	    cmocka_unit_test(decimal_numbers_fit_an_int),       cmocka_unit_test(seconds_become_microseconds),
+	    cmocka_unit_test(numbers_may_have_a_unit),          cmocka_unit_test(what_measures_nothing_is_refused),
 	    cmocka_unit_test(what_is_no_time_is_refused),       cmocka_unit_test(words_are_found_in_any_case),
 	    cmocka_unit_test(lists_are_searched_by_whole_words)};
 

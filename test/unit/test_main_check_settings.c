@@ -54,6 +54,21 @@ static void http_is_looked_at(void **state)
 	      "it\n");
 }
 
+static void a_log_is_rotated_where_there_is_one_and_in_time(void **state)
+{
+	(void)state;
+	check(GOOD "logfile=/l\nlog_rotation_size=10MB\nlog_rotation_age=1d\n", "");
+	check(GOOD "logfile=/l\nlog_rotation_size=64kB\nlog_rotation_age=31d\n", "");
+	check(GOOD "log_rotation_size=10MB\nlog_rotation_age=1d\n",
+	      "warning settings: log_rotation_size is set, but there is no log file: logfile is empty\n");
+	check(GOOD "log_rotation_age=1d\n",
+	      "warning settings: log_rotation_age is set, but there is no log file: logfile is empty\n");
+	check(GOOD "logfile=/l\nlog_rotation_size=10\n", "warning settings: log_rotation_size is only 10kB\n");
+	check(GOOD "logfile=/l\nlog_rotation_size=10485760\n",
+	      "warning settings: log_rotation_size is as much as 10GB\n");
+	check(GOOD "logfile=/l\nlog_rotation_age=86400\n", "warning settings: log_rotation_age is as much as 60d\n");
+}
+
 static void times_must_leave_room_for_telling(void **state)
 {
 	(void)state;
@@ -115,6 +130,7 @@ int main(void)
 	    cmocka_unit_test(a_good_configuration_is_passed_in_silence),
 	    cmocka_unit_test(it_must_listen_somewhere),
 	    cmocka_unit_test(http_is_looked_at),
+	    cmocka_unit_test(a_log_is_rotated_where_there_is_one_and_in_time),
 	    cmocka_unit_test(times_must_leave_room_for_telling),
 	    cmocka_unit_test(sizes_must_fit_into_each_other),
 	    cmocka_unit_test(names_must_be_known),

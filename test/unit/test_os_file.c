@@ -90,6 +90,50 @@ static void log_may_be_renamed_while_it_is_open(void **state)
 	assert_false(file_exists(old));
 }
 
+static void of_those_who_make_a_file_one_succeeds(void **state)
+{
+	static const char name[] = "test_os_file.new";
+	struct file_facts facts;
+
+	(void)state;
+	(void)file_remove(name);
+	assert_true(file_make(name));
+	errno = 0;
+	assert_false(file_make(name));
+	assert_int_equal(errno, EEXIST);
+	assert_true(file_look(name, &facts));
+	assert_int_equal(facts.bytes, 0);
+	assert_true(file_remove(name));
+	errno = 0;
+	assert_false(file_make("no such directory/file"));
+	assert_int_equal(errno, ENOENT);
+}
+
+static void file_is_known_by_what_it_is_and_not_by_its_name(void **state)
+{
+	static const char name[] = "test_os_file.name", old[] = "test_os_file.old name";
+	int fd;
+
+	(void)state;
+	(void)file_remove(name);
+	(void)file_remove(old);
+	fd = file_open_append(name);
+	assert_true(fd >= 0);
+	assert_true(file_is_at(name, fd));
+	assert_true(file_rename(name, old));
+	assert_false(file_is_at(name, fd));
+	assert_true(file_is_at(old, fd));
+	assert_true(file_make(name));
+	assert_false(file_is_at(name, fd));
+	assert_false(file_is_at(name, -1));
+	assert_true(file_is_plain(name));
+	assert_false(file_is_plain("."));
+	assert_false(file_is_plain("no such file"));
+	close(fd);
+	assert_true(file_remove(name));
+	assert_true(file_remove(old));
+}
+
 static void what_is_not_there_is_said(void **state)
 {
 	struct file_facts facts;
@@ -118,6 +162,8 @@ int main(void)
 	    cmocka_unit_test(directory_part_ends_with_its_separator),
 	    cmocka_unit_test(absolute_paths_are_told_from_relative_ones),
 	    cmocka_unit_test(log_may_be_renamed_while_it_is_open),
+	    cmocka_unit_test(of_those_who_make_a_file_one_succeeds),
+	    cmocka_unit_test(file_is_known_by_what_it_is_and_not_by_its_name),
 	    cmocka_unit_test(what_is_not_there_is_said),
 	};
 

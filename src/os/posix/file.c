@@ -17,6 +17,11 @@ bool path_is_absolute(const char *path)
 	return path[0] == '/';
 }
 
+bool path_is_of_socket(const char *host)
+{
+	return path_is_absolute(host) || host[0] == '@';
+}
+
 size_t path_directory_len(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -67,6 +72,28 @@ FILE *file_open(const char *path)
 int file_open_append(const char *path)
 {
 	return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+}
+
+bool file_make(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+	return fd >= 0 && close(fd) == 0;
+}
+
+bool file_is_plain(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+bool file_is_at(const char *path, int fd)
+{
+	struct stat there, here;
+
+	return stat(path, &there) == 0 && fstat(fd, &here) == 0 && there.st_dev == here.st_dev &&
+	       there.st_ino == here.st_ino;
 }
 
 bool file_exists(const char *path)

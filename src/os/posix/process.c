@@ -21,9 +21,34 @@
 #endif
 
 #include "base/mem.h"
+#include "os/file.h"
 
 /* Room for an entry of the user or group database; groups may be long. */
 #define ENTRY_BYTES 65536
+
+char *const *os_begin(int *argc, char **argv)
+{
+	(void)argc;
+	/* for all threads, before there are any */
+	signal(SIGPIPE, SIG_IGN);
+	/* process 1 of a container inherits the orphans there: the kernel shall bury them, we have no children to wait
+	 * for */
+	if (getpid() == 1)
+		signal(SIGCHLD, SIG_IGN);
+	tzset();
+	return argv;
+}
+
+char *const *os_environment(void)
+{
+	return environ;
+}
+
+/* The locale's variables say it. */
+bool os_console_is_utf8(void)
+{
+	return false;
+}
 
 const char *os_machine_name(char *buf, size_t size)
 {
@@ -92,7 +117,7 @@ bool os_is_in_container(const char *root)
 
 const char *os_name_servers(const char *path, char *buf, size_t size)
 {
-	FILE *file = fopen(path, "re");
+	FILE *file = fopen(path == NULL ? "/etc/resolv.conf" : path, "re");
 	char line[256], address[64];
 	size_t used = 0;
 
@@ -160,6 +185,11 @@ static bool become(const struct passwd *user)
 		errno = EPERM;
 		return false;
 	}
+	return true;
+}
+
+bool os_can_switch_user(void)
+{
 	return true;
 }
 
@@ -231,21 +261,12 @@ static bool pidfile_read(int fd, long *pid)
 	return true;
 }
 
-/* The file at `path` is the one behind the descriptor, not another that has taken its place. */
-static bool is_file_at(const char *path, int fd)
-{
-	struct stat there, here;
-
-	return stat(path, &there) == 0 && fstat(fd, &here) == 0 && there.st_dev == here.st_dev &&
-	       there.st_ino == here.st_ino;
-}
-
 /* With the file's lock: nobody else judges it meanwhile. */
 static enum pidfile_state judge(const char *path, int fd)
 {
 	long pid;
 
-	if (!is_file_at(path, fd)) /* somebody has just removed it, and may have made another one */
+	if (!file_is_at(path, fd)) /* somebody has just removed it, and may have made another one */
 		return access(path, F_OK) == 0 ? PIDFILE_IN_USE : PIDFILE_FREE;
 	if (!pidfile_read(fd, &pid))
 		return PIDFILE_FAILED;
@@ -299,9 +320,14 @@ int pidfile_create(const char *path)
 
 void pidfile_remove(const char *path, int fd)
 {
-	if (is_file_at(path, fd))
+	if (file_is_at(path, fd))
 		unlink(path);
 	close(fd);
+}
+
+bool os_can_daemonize(void)
+{
+	return true;
 }
 
 /* The standard streams lead nowhere from now on. */
@@ -411,8 +437,9 @@ static int facility_from_text(const char *text)
 	return LOG_DAEMON;
 }
 
-void os_syslog_open(const char *ident, const char *facility)
+void os_syslog_open(const char *ident, const char *facility, os_event_id *id_of)
 {
+	(void)id_of; /* syslog has no numbers */
 	openlog(ident, LOG_PID, facility_from_text(facility));
 }
 

@@ -112,3 +112,23 @@ bool service_notify_reloading(void)
 	         (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 	return service_notify(text);
 }
+
+bool service_notify_stopping(uint64_t most_us)
+{
+	(void)most_us; /* TimeoutStopSec of the unit is the administrator's */
+	return service_notify("STOPPING=1");
+}
+
+void service_notify_pausing(void)
+{
+}
+
+void service_notify_paused(bool paused)
+{
+	(void)paused;
+}
+
+const char *service_log_name(void)
+{
+	return NULL;
+}

@@ -273,6 +273,16 @@ int socket_connect(const struct address *a, const struct socket_options *options
 	return fd;
 }
 
+bool socket_await(int fd, enum socket_direction direction, int timeout_ms)
+{
+	struct pollfd p = {fd, direction == SOCKET_READ ? POLLIN : POLLOUT, 0};
+	int n = poll(&p, 1, timeout_ms);
+
+	if (n == 0)
+		errno = ETIMEDOUT;
+	return n > 0;
+}
+
 int socket_connect_result(int fd)
 {
 	int err = 0;

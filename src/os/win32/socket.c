@@ -336,6 +336,26 @@ int socket_connect(const struct address *a, const struct socket_options *options
 	return fd;
 }
 
+/* Not WSAPoll: before 2020 it said nothing of connections that fail. */
+bool socket_await(int fd, enum socket_direction direction, int timeout_ms)
+{
+	struct timeval patience = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
+	fd_set wanted, wrong;
+	int n;
+
+	FD_ZERO(&wanted);
+	FD_ZERO(&wrong);
+	FD_SET(handle_of(fd), &wanted);
+	FD_SET(handle_of(fd), &wrong);
+	n = select(0, direction == SOCKET_READ ? &wanted : NULL, direction == SOCKET_WRITE ? &wanted : NULL, &wrong,
+	           &patience);
+	if (n == SOCKET_ERROR)
+		return failed();
+	if (n == 0)
+		errno = ETIMEDOUT;
+	return n > 0;
+}
+
 int socket_connect_result(int fd)
 {
 	int code = 0, len = sizeof(code);

@@ -1,0 +1,213 @@
+/* Names in directories, by FindFirstFile. Any thread. */
+#include "os/directory.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wctype.h>
+
+#include <windows.h>
+
+#include "base/mem.h"
+#include "os/win32/code.h"
+#include "os/win32/wide.h"
+
+struct found {
+	char **names;
+	size_t n, room;
+};
+
+void directory_names_free(char **names)
+{
+	for (size_t i = 0; names != NULL && names[i] != NULL; i++)
+		mem_free(names[i]);
+	mem_free(names);
+}
+
+/* Room for one more name and the NULL behind it. */
+static bool make_room(struct found *f)
+{
+	size_t room = f->room == 0 ? 16 : 2 * f->room;
+	char **more;
+
+	if (f->n + 1 < f->room)
+		return true;
+	more = (char **)mem_resize(f->names, room * sizeof(char *));
+	if (more == NULL)
+		return false;
+	f->names = more;
+	f->room = room;
+	f->names[f->n] = NULL;
+	return true;
+}
+
+static int add_name(struct found *f, const wchar_t *name)
+{
+	if (f->n == DIRECTORY_NAMES_MAX)
+		return EOVERFLOW;
+	if (!make_room(f) || (f->names[f->n] = utf8_of(name)) == NULL)
+		return ENOMEM;
+	f->names[++f->n] = NULL;
+	return 0;
+}
+
+/* ---- patterns ---- */
+
+static bool same_letter(wchar_t a, wchar_t b)
+{
+	return a == b || towlower(a) == towlower(b);
+}
+
+/* "[a-c]" or "[!a-c]", at its bracket; `*behind` is what follows it. An open one fits nothing. */
+static bool fits_set(const wchar_t *set, wchar_t c, const wchar_t **behind)
+{
+	const wchar_t *at = set + 1;
+	bool negated = *at == L'!' || *at == L'^', found = false;
+
+	if (negated)
+		at++;
+	/* a bracket in the first place is one of the set */
+	for (bool first = true; *at != L'\0' && (first || *at != L']'); first = false) {
+		wchar_t from = *at++, to = from;
+
+		if (at[0] == L'-' && at[1] != L']' && at[1] != L'\0') {
+			to = at[1];
+			at += 2;
+		}
+		found = found || (c >= from && c <= to) || (towlower(c) >= from && towlower(c) <= to) ||
+		        (towupper(c) >= from && towupper(c) <= to);
+	}
+	if (*at == L'\0')
+		return false;
+	*behind = at + 1;
+	return found != negated;
+}
+
+/* As fnmatch, but upper and lower case are the same, as everywhere in names here. */
+static bool fits(const wchar_t *pattern, const wchar_t *name)
+{
+	const wchar_t *star = NULL, *retry = NULL; /* behind the last *, and where what it stands for ends so far */
+
+	while (*name != L'\0') {
+		const wchar_t *behind = pattern + 1;
+		bool good = *pattern == L'?' ||
+		            (*pattern == L'[' ? fits_set(pattern, *name, &behind) : same_letter(*pattern, *name));
+
+		if (*pattern == L'*') {
+			star = ++pattern;
+			retry = name;
+		} else if (*pattern != L'\0' && good) {
+			pattern = behind;
+			name++;
+		} else if (star != NULL) {
+			pattern = star;
+			name = ++retry;
+		} else {
+			return false;
+		}
+	}
+	while (*pattern == L'*')
+		pattern++;
+	return *pattern == L'\0';
+}
+
+/* ---- reading ---- */
+
+static int collect(HANDLE search, WIN32_FIND_DATAW *entry, const wchar_t *pattern, struct found *f)
+{
+	int error = 0;
+	DWORD code;
+
+	do {
+		const wchar_t *name = entry->cFileName;
+
+		if ((name[0] != L'.' || pattern[0] == L'.') && fits(pattern, name))
+			error = add_name(f, name);
+	} while (error == 0 && FindNextFileW(search, entry));
+	if (error != 0)
+		return error;
+	code = GetLastError();
+	return code == ERROR_NO_MORE_FILES ? 0 : errno_of_code(code);
+}
+
+static DWORD attributes_of(const char *path)
+{
+	wchar_t *wide = wide_path_of(path[0] == '\0' ? "." : path);
+	DWORD found = INVALID_FILE_ATTRIBUTES;
+
+	if (wide != NULL)
+		found = GetFileAttributesW(wide);
+	mem_free(wide);
+	return found;
+}
+
+bool directory_exists(const char *directory)
+{
+	DWORD found = attributes_of(directory);
+
+	return found != INVALID_FILE_ATTRIBUTES && (found & FILE_ATTRIBUTE_DIRECTORY) != 0;
+}
+
+bool directory_is_read_only(const char *directory)
+{
+	wchar_t *wide = wide_path_of(directory), volume[MAX_PATH + 1];
+	DWORD flags = 0;
+	bool known = wide != NULL && GetVolumePathNameW(wide, volume, MAX_PATH + 1) &&
+	             GetVolumeInformationW(volume, NULL, 0, NULL, NULL, &flags, NULL, 0);
+
+	mem_free(wide);
+	return known && (flags & FILE_READ_ONLY_VOLUME) != 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Everything in it: "directory\*"; NULL with errno set. */
+static wchar_t *everything_in(const char *directory)
+{
+	size_t len = strlen(directory);
+	char *path = (char *)mem_alloc(len + 3);
+	wchar_t *wide;
+
+	if (path == NULL) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	memcpy(path, directory, len);
+	memcpy(path + len, "\\*", 3);
+	wide = wide_path_of(path);
+	mem_free(path);
+	return wide;
+}
+
+static int names_of(const wchar_t *all, const wchar_t *pattern, struct found *f)
+{
+	WIN32_FIND_DATAW entry;
+	HANDLE search = FindFirstFileW(all, &entry);
+	int error;
+
+	if (search == INVALID_HANDLE_VALUE)
+		return errno_of_code(GetLastError());
+	error = make_room(f) ? collect(search, &entry, pattern, f) : ENOMEM;
+	FindClose(search);
+	return error;
+}
+
+int directory_names(const char *directory, const char *pattern, char ***names)
+{
+	struct found f = {NULL, 0, 0};
+	wchar_t *all = everything_in(directory), *wide_pattern = wide_of(pattern);
+	int error = all == NULL || wide_pattern == NULL ? errno : names_of(all, wide_pattern, &f);
+
+	mem_free(all);
+	mem_free(wide_pattern);
+	if (error != 0) {
+		directory_names_free(f.names);
+		return error;
+	}
+	qsort(f.names, f.n, sizeof(char *), compare);
+	*names = f.names;
+	return 0;
+}

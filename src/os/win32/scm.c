@@ -1,0 +1,513 @@
+/*
+ * Registering a service with Windows, and taking that back. The main thread of a process that does nothing else.
+ *
+ *   what                             where                                       taken back by -unregservice
+ *   the service itself               the manager                                 yes
+ *   rights to its files              their access lists, for the service's SID   yes: the paths are in …\Parameters
+ *   sources of the Event Log         …\EventLog\Application\NAME                 yes: likewise
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "os/service_manager.h"
+#include "os/service_text.h"
+#include "os/win32/service.h"
+#include "os/win32/wide.h"
+
+#define MOST_BYTES 65536u
+#define DESCRIPTION L"pgweir, connection pooler for PostgreSQL"
+#define SERVICES L"SYSTEM\\CurrentControlSet\\Services\\"
+#define RIGHTS L"Rights"   /* of Parameters: the paths that the service was given rights to, */
+#define SOURCES L"Sources" /* and the names of its events' sources */
+#define STOP_LOOK_MS 200u
+
+struct win32_text win32_error_text(DWORD code)
+{
+	struct win32_text t;
+	wchar_t wide[256];
+	DWORD n = FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, NULL, code, 0, wide,
+	                         sizeof(wide) / sizeof(wide[0]), NULL);
+	char *text;
+
+	while (n > 0 && (wide[n - 1] == L'\n' || wide[n - 1] == L'\r' || wide[n - 1] == L'.' || wide[n - 1] == L' '))
+		n--;
+	wide[n < 255 ? n : 255] = L'\0';
+	text = n == 0 ? NULL : utf8_of(wide);
+	if (text == NULL)
+		snprintf(t.text, sizeof(t.text), "error %lu", code);
+	else
+		snprintf(t.text, sizeof(t.text), "%s (error %lu)", text, code);
+	mem_free(text);
+	return t;
+}
+
+/* ---- one registration ---- */
+
+/* Texts of a plan as Windows takes them, and what they are put into. Owned by one call. */
+struct registration {
+	const struct service_plan *plan;
+	struct log *log;
+	SC_HANDLE manager, service;
+	wchar_t *name, *display, *command, *account, *password, *dependencies;
+	PSID who;
+	struct str rights, sources; /* for Parameters: UTF-16 in bytes, each text with its NUL */
+};
+
+static bool fail(struct log *log, const char *what, const char *name, DWORD code, const char *hint)
+{
+	log_write(log, LEVEL_FATAL, "could not %s service \"%s\": %s%s%s", what, name, win32_error_text(code).text,
+	          hint[0] == '\0' ? "" : "\nHINT: ", hint);
+	return false;
+}
+
+#define AS_ADMINISTRATOR "Do it in a window that was opened with \"Run as administrator\"."
+
+/* NULL, after saying why. */
+static SC_HANDLE open_manager(DWORD access, struct log *log)
+{
+	SC_HANDLE manager = OpenSCManagerW(NULL, NULL, access);
+	DWORD code = manager == NULL ? GetLastError() : NO_ERROR;
+
+	if (manager == NULL)
+		log_write(log, LEVEL_FATAL, "could not open the service manager: %s%s", win32_error_text(code).text,
+		          code == ERROR_ACCESS_DENIED ? "\nHINT: " AS_ADMINISTRATOR : "");
+	return manager;
+}
+
+/* A list of texts with NULs between as UTF-16; NULL: out of memory. */
+static wchar_t *wide_list_of(const struct str *list)
+{
+	int n = list->failed ? 0 : MultiByteToWideChar(CP_UTF8, 0, list->data, (int)list->len, NULL, 0);
+	wchar_t *wide = n <= 0 ? NULL : (wchar_t *)mem_alloc(((size_t)n + 1) * sizeof(wchar_t));
+
+	if (wide != NULL)
+		(void)MultiByteToWideChar(CP_UTF8, 0, list->data, (int)list->len, wide, n);
+	return wide;
+}
+
+/* This program's own path; NULL: out of memory. */
+static wchar_t *program_path(void)
+{
+	for (DWORD size = 260; size <= 32768; size *= 2) {
+		wchar_t *path = (wchar_t *)mem_alloc(size * sizeof(wchar_t));
+		DWORD n = path == NULL ? 0 : GetModuleFileNameW(NULL, path, size);
+
+		if (n > 0 && n < size)
+			return path;
+		mem_free(path);
+	}
+	return NULL;
+}
+
+static wchar_t *command_line(const char *config)
+{
+	wchar_t *program = program_path(), *wide = NULL;
+	char *utf8 = program == NULL ? NULL : utf8_of(program);
+	struct str line;
+
+	str_init(&line, MOST_BYTES);
+	if (utf8 != NULL) {
+		service_put_command_line(&line, utf8, config);
+		wide = line.failed ? NULL : wide_of(str_text(&line));
+	}
+	str_fini(&line);
+	mem_free(utf8);
+	mem_free(program);
+	return wide;
+}
+
+static bool prepare(struct registration *r)
+{
+	const struct service_plan *plan = r->plan;
+	struct str text;
+
+	str_init(&text, MOST_BYTES);
+	r->name = wide_of(plan->name);
+	r->command = command_line(plan->config);
+	service_put_account(&text, plan->account, plan->name);
+	r->account = text.failed ? NULL : wide_of(str_text(&text));
+	str_clear(&text);
+	service_put_list(&text, plan->dependencies);
+	r->dependencies = wide_list_of(&text);
+	str_fini(&text);
+	r->password = plan->password == NULL ? NULL : wide_of(plan->password);
+	if (r->name != NULL && r->command != NULL && r->account != NULL && r->dependencies != NULL &&
+	    (plan->password == NULL || r->password != NULL))
+		return true;
+	log_write(r->log, LEVEL_FATAL, "out of memory, or a text that is no UTF-8");
+	return false;
+}
+
+static void fini(struct registration *r)
+{
+	if (r->password != NULL)
+		SecureZeroMemory(r->password, wcslen(r->password) * sizeof(wchar_t));
+	mem_free(r->name);
+	mem_free(r->command);
+	mem_free(r->account);
+	mem_free(r->password);
+	mem_free(r->dependencies);
+	LocalFree(r->who);
+	str_fini(&r->rights);
+	str_fini(&r->sources);
+	if (r->service != NULL)
+		CloseServiceHandle(r->service);
+	if (r->manager != NULL)
+		CloseServiceHandle(r->manager);
+}
+
+/* ---- what a service has besides its command ---- */
+
+static void configure(struct registration *r, DWORD what, void *value, const char *name)
+{
+	if (!ChangeServiceConfig2W(r->service, what, value))
+		log_write(r->log, LEVEL_WARNING, "could not set %s of service \"%s\": %s", name, r->plan->name,
+		          win32_error_text(GetLastError()).text);
+}
+
+/* What the manager does when the process has ended by itself: again and again, ever more patiently. */
+static void configure_recovery(struct registration *r)
+{
+	SC_ACTION actions[] = {
+	    {SC_ACTION_RESTART, 5 * 1000}, {SC_ACTION_RESTART, 30 * 1000}, {SC_ACTION_RESTART, 60 * 1000}};
+	SERVICE_FAILURE_ACTIONSW failure = {
+	    .dwResetPeriod = 24 * 60 * 60, .cActions = sizeof(actions) / sizeof(actions[0]), .lpsaActions = actions};
+	/* also when it has said that it stops, with a number for what is wrong: the server's disk or the network may
+	 * only have been slower than we were */
+	SERVICE_FAILURE_ACTIONS_FLAG flag = {.fFailureActionsOnNonCrashFailures = TRUE};
+
+	configure(r, SERVICE_CONFIG_FAILURE_ACTIONS, &failure, "the recovery");
+	configure(r, SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, &flag, "the recovery from failed starts");
+}
+
+static void configure_all(struct registration *r)
+{
+	static wchar_t description[] = DESCRIPTION;
+	SERVICE_DESCRIPTIONW text = {description};
+	SERVICE_DELAYED_AUTO_START_INFO delayed = {TRUE};
+	/* an identity of its own to which files can be opened, whichever account it has */
+	SERVICE_SID_INFO sid = {SERVICE_SID_TYPE_UNRESTRICTED};
+	SERVICE_PRESHUTDOWN_INFO shutdown = {(DWORD)(r->plan->stop_us / 1000) + 15 * 1000};
+
+	configure(r, SERVICE_CONFIG_DESCRIPTION, &text, "the description");
+	if (r->plan->begin == SERVICE_DELAYED)
+		configure(r, SERVICE_CONFIG_DELAYED_AUTO_START_INFO, &delayed, "the delayed start");
+	configure_recovery(r);
+	configure(r, SERVICE_CONFIG_SERVICE_SID_INFO, &sid, "the identity");
+	configure(r, SERVICE_CONFIG_PRESHUTDOWN_INFO, &shutdown, "the time for a shutdown of the system");
+}
+
+/* ---- the Event Log ---- */
+
+static void add_text(struct str *list, const wchar_t *text)
+{
+	str_add(list, text, (wcslen(text) + 1) * sizeof(wchar_t));
+}
+
+static LSTATUS set_source(HKEY key, const wchar_t *program)
+{
+	DWORD types = EVENTLOG_ERROR_TYPE | EVENTLOG_WARNING_TYPE | EVENTLOG_INFORMATION_TYPE;
+	LSTATUS code = RegSetValueExW(key, L"EventMessageFile", 0, REG_EXPAND_SZ, (const BYTE *)program,
+	                              (DWORD)((wcslen(program) + 1) * sizeof(wchar_t)));
+
+	return code != ERROR_SUCCESS
+	           ? code
+	           : RegSetValueExW(key, L"TypesSupported", 0, REG_DWORD, (const BYTE *)&types, sizeof(types));
+}
+
+/* The viewer finds the texts of events of this name in this program. Who has that name already, as another pooler may
+   have, keeps it. */
+static void add_source(struct registration *r, const char *name)
+{
+	wchar_t *program = program_path(), *wide = wide_of(name), path[512];
+	DWORD made = REG_OPENED_EXISTING_KEY;
+	LSTATUS code = ERROR_NOT_ENOUGH_MEMORY;
+	HKEY key;
+
+	if (program != NULL && wide != NULL) {
+		_snwprintf(path, sizeof(path) / sizeof(path[0]) - 1, L"%ls%ls", EVENT_SOURCES, wide);
+		path[sizeof(path) / sizeof(path[0]) - 1] = L'\0';
+		code = RegCreateKeyExW(HKEY_LOCAL_MACHINE, path, 0, NULL, 0, KEY_SET_VALUE, NULL, &key, &made);
+	}
+	if (code == ERROR_SUCCESS && made == REG_CREATED_NEW_KEY) {
+		code = set_source(key, program);
+		add_text(&r->sources, wide);
+	}
+	if (code == ERROR_SUCCESS)
+		RegCloseKey(key);
+	else
+		log_write(r->log, LEVEL_WARNING, "could not register event source \"%s\": %s", name,
+		          win32_error_text((DWORD)code).text);
+	mem_free(program);
+	mem_free(wide);
+}
+
+/* ---- what has to be taken back ---- */
+
+static void parameters_path(const wchar_t *service, wchar_t *path, size_t size)
+{
+	_snwprintf(path, size - 1, L"%ls%ls\\Parameters", SERVICES, service);
+	path[size - 1] = L'\0';
+}
+
+static LSTATUS put_list(HKEY key, const wchar_t *name, struct str *list)
+{
+	str_add(list, L"", sizeof(wchar_t));
+	return list->failed ? ERROR_NOT_ENOUGH_MEMORY
+	                    : RegSetValueExW(key, name, 0, REG_MULTI_SZ, (const BYTE *)list->data, (DWORD)list->len);
+}
+
+static void remember(struct registration *r)
+{
+	wchar_t path[512];
+	LSTATUS code;
+	HKEY key;
+
+	parameters_path(r->name, path, sizeof(path) / sizeof(path[0]));
+	code = RegCreateKeyExW(HKEY_LOCAL_MACHINE, path, 0, NULL, 0, KEY_SET_VALUE, NULL, &key, NULL);
+	if (code == ERROR_SUCCESS) {
+		code = put_list(key, RIGHTS, &r->rights);
+		if (code == ERROR_SUCCESS)
+			code = put_list(key, SOURCES, &r->sources);
+		RegCloseKey(key);
+	}
+	if (code != ERROR_SUCCESS)
+		log_write(r->log, LEVEL_WARNING, "could not note down what -unregservice has to take back: %s",
+		          win32_error_text((DWORD)code).text);
+}
+
+/* The list, with two NULs behind it whatever the registry has (mem_free); NULL: there is none. */
+static wchar_t *get_list(HKEY key, const wchar_t *name)
+{
+	DWORD bytes = 0, type = 0;
+	wchar_t *list;
+
+	if (RegQueryValueExW(key, name, NULL, &type, NULL, &bytes) != ERROR_SUCCESS || type != REG_MULTI_SZ)
+		return NULL;
+	list = (wchar_t *)mem_alloc(bytes + 2 * sizeof(wchar_t));
+	if (list != NULL && RegQueryValueExW(key, name, NULL, NULL, (BYTE *)list, &bytes) != ERROR_SUCCESS) {
+		mem_free(list);
+		return NULL;
+	}
+	return list;
+}
+
+static void drop_sources(const wchar_t *names)
+{
+	for (; *names != L'\0'; names += wcslen(names) + 1) {
+		wchar_t path[512];
+
+		_snwprintf(path, sizeof(path) / sizeof(path[0]) - 1, L"%ls%ls", EVENT_SOURCES, names);
+		path[sizeof(path) / sizeof(path[0]) - 1] = L'\0';
+		RegDeleteKeyW(HKEY_LOCAL_MACHINE, path);
+	}
+}
+
+static void take_back(const wchar_t *service, const wchar_t *account)
+{
+	wchar_t path[512], *rights, *sources;
+	PSID who = rights_identity(service, account);
+	HKEY key;
+
+	parameters_path(service, path, sizeof(path) / sizeof(path[0]));
+	if (RegOpenKeyExW(HKEY_LOCAL_MACHINE, path, 0, KEY_QUERY_VALUE, &key) == ERROR_SUCCESS) {
+		rights = get_list(key, RIGHTS);
+		sources = get_list(key, SOURCES);
+		if (rights != NULL && who != NULL)
+			rights_take_back(who, rights);
+		if (sources != NULL)
+			drop_sources(sources);
+		mem_free(rights);
+		mem_free(sources);
+		RegCloseKey(key);
+	}
+	/* the manager takes its own keys away with the service, and not every one takes this one */
+	RegDeleteKeyW(HKEY_LOCAL_MACHINE, path);
+	LocalFree(who);
+}
+
+/* ---- registering ---- */
+
+static DWORD start_type(enum service_begin begin)
+{
+	return begin == SERVICE_ON_DEMAND ? SERVICE_DEMAND_START : SERVICE_AUTO_START;
+}
+
+static bool create(struct registration *r)
+{
+	const char *hint = "";
+	DWORD code;
+
+	r->service = CreateServiceW(r->manager, r->name, r->name, SERVICE_ALL_ACCESS, SERVICE_WIN32_OWN_PROCESS,
+	                            start_type(r->plan->begin), SERVICE_ERROR_NORMAL, r->command, NULL, NULL,
+	                            r->dependencies, r->account, r->password);
+	if (r->service != NULL)
+		return true;
+	code = GetLastError();
+	if (code == ERROR_SERVICE_EXISTS)
+		hint = "Remove it first (-unregservice), or give this one another name with the setting service_name.";
+	else if (code == ERROR_SERVICE_MARKED_FOR_DELETE)
+		hint = "It is being removed: close services.msc and whatever else looks at it.";
+	else if (code == ERROR_INVALID_SERVICE_ACCOUNT)
+		hint = "Name an account with -U, such as LocalService.";
+	else if (code == ERROR_ACCESS_DENIED)
+		hint = AS_ADMINISTRATOR;
+	return fail(r->log, "register", r->plan->name, code, hint);
+}
+
+static void give_rights(struct registration *r)
+{
+	r->who = rights_identity(r->name, r->account);
+	if (r->who == NULL) {
+		log_write(r->log, LEVEL_WARNING,
+		          "could not give service \"%s\" access to its files: its account is not known: %s",
+		          r->plan->name, win32_error_text(GetLastError()).text);
+		return;
+	}
+	for (size_t i = 0; i < r->plan->n_files; i++)
+		rights_give(r->who, &r->plan->files[i], &r->rights, r->log);
+}
+
+static void say_account(struct registration *r)
+{
+	char *account = utf8_of(r->account);
+
+	if (account == NULL)
+		return;
+	if (service_account_is_mighty(account))
+		log_write(
+		    r->log, LEVEL_WARNING,
+		    "service \"%s\" runs as LocalSystem, which may do everything on this machine\nHINT: Without -U "
+		    "it has an account of its own, which may use its files only.",
+		    r->plan->name);
+	else if (service_account_has_password(account))
+		log_write(
+		    r->log, LEVEL_LOG,
+		    "account \"%s\" needs the right to log on as a service: services.msc gives it when the password is "
+		    "entered there; else see secpol.msc, Local Policies, User Rights Assignment",
+		    account);
+	mem_free(account);
+}
+
+bool service_register(const struct service_plan *plan, struct log *log)
+{
+	struct registration r = {.plan = plan, .log = log};
+	bool good;
+
+	str_init(&r.rights, MOST_BYTES);
+	str_init(&r.sources, MOST_BYTES);
+	r.manager = open_manager(SC_MANAGER_CREATE_SERVICE, log);
+	good = r.manager != NULL && prepare(&r) && create(&r);
+	if (good) {
+		configure_all(&r);
+		add_source(&r, plan->name);
+		if (plan->source != NULL)
+			add_source(&r, plan->source);
+		give_rights(&r);
+		remember(&r);
+		say_account(&r);
+	}
+	fini(&r);
+	return good;
+}
+
+/* ---- unregistering ---- */
+
+/* Who it runs as (mem_free); NULL: not known. */
+static wchar_t *account_of(SC_HANDLE service)
+{
+	union {
+		QUERY_SERVICE_CONFIGW config;
+		BYTE bytes[8192]; /* the most it can be */
+	} u;
+	DWORD needed;
+	const wchar_t *name;
+	wchar_t *copy;
+
+	if (!QueryServiceConfigW(service, &u.config, sizeof(u), &needed) || u.config.lpServiceStartName == NULL)
+		return NULL;
+	name = u.config.lpServiceStartName;
+	copy = (wchar_t *)mem_alloc((wcslen(name) + 1) * sizeof(wchar_t));
+	if (copy != NULL)
+		wcscpy(copy, name);
+	return copy;
+}
+
+/* Once it has been told to: until it has, as long as there is progress. */
+static bool wait_for_stop(SC_HANDLE service)
+{
+	SERVICE_STATUS_PROCESS status = {0};
+	DWORD needed, checkpoint = 0;
+	ULONGLONG progress_ms = GetTickCount64();
+
+	while (QueryServiceStatusEx(service, SC_STATUS_PROCESS_INFO, (BYTE *)&status, sizeof(status), &needed)) {
+		if (status.dwCurrentState == SERVICE_STOPPED)
+			return true;
+		if (status.dwCheckPoint != checkpoint) {
+			checkpoint = status.dwCheckPoint;
+			progress_ms = GetTickCount64();
+		}
+		if (GetTickCount64() - progress_ms > 3ull * 10000)
+			break;
+		Sleep(STOP_LOOK_MS);
+	}
+	return false;
+}
+
+static void stop(SC_HANDLE service, const char *name, struct log *log)
+{
+	SERVICE_STATUS status;
+
+	if (!ControlService(service, SERVICE_CONTROL_STOP, &status) &&
+	    GetLastError() != ERROR_SERVICE_CANNOT_ACCEPT_CTRL)
+		return; /* it does not run */
+	if (!wait_for_stop(service))
+		log_write(log, LEVEL_WARNING, "service \"%s\" does not stop; it is removed once it has", name);
+}
+
+static bool delete_it(SC_HANDLE service, const wchar_t *wide, const char *name, struct log *log)
+{
+	wchar_t *account = account_of(service);
+	bool good;
+	DWORD code;
+
+	stop(service, name, log);
+	take_back(wide, account);
+	mem_free(account);
+	good = DeleteService(service);
+	code = good ? NO_ERROR : GetLastError();
+	if (code == ERROR_SERVICE_MARKED_FOR_DELETE) {
+		log_write(log, LEVEL_WARNING,
+		          "service \"%s\" is being removed already; it goes when nothing looks at it any more", name);
+		return true;
+	}
+	return good || fail(log, "remove", name, code, code == ERROR_ACCESS_DENIED ? AS_ADMINISTRATOR : "");
+}
+
+bool service_unregister(const char *name, struct log *log)
+{
+	SC_HANDLE manager = open_manager(SC_MANAGER_CONNECT, log), service = NULL;
+	wchar_t *wide = wide_of(name);
+	bool good = false;
+
+	if (manager != NULL && wide != NULL) {
+		service = OpenServiceW(manager, wide, SERVICE_ALL_ACCESS);
+		if (service != NULL)
+			good = delete_it(service, wide, name, log);
+		else if (GetLastError() == ERROR_SERVICE_DOES_NOT_EXIST)
+			(void)fail(
+			    log, "remove", name, ERROR_SERVICE_DOES_NOT_EXIST,
+			    "Its name is the setting service_name. \"sc query\" lists the services that there are.");
+		else
+			(void)fail(log, "open", name, GetLastError(), AS_ADMINISTRATOR);
+	}
+	if (service != NULL)
+		CloseServiceHandle(service);
+	if (manager != NULL)
+		CloseServiceHandle(manager);
+	mem_free(wide);
+	return good;
+}

@@ -1,0 +1,36 @@
+/* What the files about services share. Private to os/win32. */
+#ifndef OS_WIN32_SERVICE_H
+#define OS_WIN32_SERVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <wchar.h>
+
+#include <windows.h>
+
+#include "base/attr.h"
+#include "base/log.h"
+#include "os/service_manager.h"
+
+/* What the system calls an error, in its language, without the full stop. */
+struct win32_text {
+	char text[512];
+};
+struct win32_text win32_error_text(DWORD code);
+
+/* Where the Event Log looks for the sources of the application log: "…\NAME". */
+#define EVENT_SOURCES L"SYSTEM\\CurrentControlSet\\Services\\EventLog\\Application\\"
+
+/* ---- rights.c ---- */
+
+/* The identity that files are opened to: the service's own, or else its account's (LocalFree). NULL: nobody knows them;
+   GetLastError says why. */
+PSID rights_identity(const wchar_t *service, const wchar_t *account) MUST_USE;
+/* Lets it use the file; false after a warning. The paths that were changed are added to `changed`, each with its NUL,
+   as UTF-16 in bytes. */
+struct str;
+bool rights_give(PSID who, const struct service_file *file, struct str *changed, struct log *log);
+/* The paths, with another NUL behind the last: whatever was given there is taken back. */
+void rights_take_back(PSID who, const wchar_t *paths);
+
+#endif
