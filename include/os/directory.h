@@ -20,6 +20,9 @@ bool directory_exists(const char *directory) MUST_USE;
 /* Whether what is at that path is on a file system where nobody can write; false if there is nothing. */
 bool directory_is_read_only(const char *directory) MUST_USE;
 
+/* It is the working directory from now on, of all threads. False with errno set. */
+bool directory_enter(const char *directory) MUST_USE;
+
 #define DIRECTORY_NAMES_MAX 10000u
 
 #endif

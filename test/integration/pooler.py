@@ -1,5 +1,6 @@
 """The program under test: $POOLER, by default build/pgweir. Writes its files, runs it in the foreground, reads its log."""
 
+import functools
 import os
 import re
 import shutil
@@ -21,10 +22,16 @@ USERS = {"app": "app", "other": "other", "third": "third", "free_user": "", "pla
 	"admin": "admin", "stats": "stats", "postgres": "postgres"}
 
 
+@functools.cache
 def is_pgweir(program=PROGRAM):
 	"""Whether a program is ours: then it may be told how many threads to use."""
 	version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
 	return "pgweir" in version
+
+
+def is_for_windows():
+	"""Whether it is pgweir.exe in build-aux/wine-lab: without Unix sockets, and with its own signals only."""
+	return "WINDOWS_LAB" in os.environ
 
 
 def is_sanitized():
@@ -81,6 +88,8 @@ class Pooler:
 			"max_prepared_statements": 0, "max_client_conn": 1000, "default_pool_size": 20}
 		if is_pgweir(program):
 			self.settings["threads"] = threads or os.environ.get("PGWEIR_THREADS", "2")
+		if is_for_windows():
+			self.settings["unix_socket_dir"] = ""
 		self.settings.update(settings)
 		self.process = None
 		self.expect_status = 0

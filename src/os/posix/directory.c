@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -82,6 +83,11 @@ bool directory_is_read_only(const char *directory)
 	struct statvfs fs;
 
 	return statvfs(directory, &fs) == 0 && (fs.f_flag & ST_RDONLY) != 0;
+}
+
+bool directory_enter(const char *directory)
+{
+	return chdir(directory) == 0;
 }
 
 static int compare(const void *a, const void *b)

@@ -211,3 +211,15 @@ int directory_names(const char *directory, const char *pattern, char ***names)
 	*names = f.names;
 	return 0;
 }
+
+bool directory_enter(const char *directory)
+{
+	/* without the beginning of long paths, which is refused here */
+	wchar_t *wide = wide_of(directory);
+	bool good = wide != NULL && SetCurrentDirectoryW(wide);
+
+	if (wide != NULL && !good)
+		errno = errno_of_code(GetLastError());
+	mem_free(wide);
+	return good;
+}
