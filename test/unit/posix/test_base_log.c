@@ -15,7 +15,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "log_file.h"
+#include "../log_file.h"
 
 /* A log that writes to a file of its own in a directory of its own. */
 struct fixture {
