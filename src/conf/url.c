@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "conf/entries.h"
 #include "conf/entry.h"
+#include "conf/tls.h"
 #include "conf/value.h"
 
 /* Where PostgreSQL's socket is when the URL names no host: libpq's own place on Debian. */
@@ -82,6 +83,16 @@ static bool fail_url(const char *message, struct conf_error *why)
 static bool set(struct config *c, const char *name, const char *value, struct conf_error *why)
 {
 	return setting_parse(&c->settings, name, value, NULL, 0, why);
+}
+
+/* Whom the system trusts vouches for anybody's name: libpq compares it then, too, unless it is told another mode. */
+static bool apply_system_roots(struct config *c, const PQconninfoOption *options, struct conf_error *why)
+{
+	const char *root = value_of(options, "sslrootcert");
+
+	if (root == NULL || strcmp(root, CONF_TLS_SYSTEM) != 0 || value_of(options, "sslmode") != NULL)
+		return true;
+	return set(c, "server_tls_sslmode", "verify-full", why);
 }
 
 /* Follows or refuses each parameter that is no part of the address. */
@@ -209,7 +220,7 @@ static bool build(struct config *c, const PQconninfoOption *options, const char 
 {
 	const char *dbname = value_of(options, "dbname");
 
-	if (!apply_settings(c, user, why) || !apply_parameters(c, options, why))
+	if (!apply_settings(c, user, why) || !apply_parameters(c, options, why) || !apply_system_roots(c, options, why))
 		return false;
 	return add_login(c, user, value_of(options, "password"), why) &&
 	       add_database(c, dbname == NULL ? user : dbname, options, why);

@@ -18,6 +18,7 @@ enum rule_when {
 	ON_WINDOWS,           /* this process */
 	LOCAL_ON_WINDOWS,     /* and the server is on the same machine */
 	OUTSIDE_ON_WINDOWS,   /* the host is host.docker.internal, and that is Windows */
+	SYSTEM_CA,
 	FORCED_USER,
 	SCRAM_STORED,
 	MD5_STORED,

@@ -225,7 +225,7 @@ static void what_the_system_says_is_explained(void **state)
 
 static void what_we_noticed_ourselves_is_explained(void **state)
 {
-	struct facts outside = tcp, with_md5 = tcp, with_ca = tcp;
+	struct facts outside = tcp, with_md5 = tcp, with_ca = tcp, with_system = tcp;
 	const struct {
 		enum failure_phase phase;
 		enum failure_domain domain;
@@ -333,6 +333,19 @@ static void what_we_noticed_ourselves_is_explained(void **state)
 	      "Authorities in use: /etc/ca.crt. Database ",
 	      "Put the certificate of the authority that issued it into /etc/ca.crt. If the server's certificate need "
 	      "not be verified, set server_tls_sslmode = require."}},
+	    {PHASE_TLS,
+	     DOMAIN_TLS,
+	     FAILURE_TLS_NOT_TRUSTED,
+	     "unable to get local issuer certificate, issuer \"/CN=x\"",
+	     &with_system,
+	     {"tls_not_trusted", VERDICT_UNREACHED, SCOPE_ADDRESS, "08001",
+	      "could not establish TLS with " TARGET
+	      ": certificate verify failed: unable to get local issuer certificate, issuer \"/CN=x\"",
+	      "Authorities in use: those that this system trusts (server_tls_ca_file = system, or empty). Database ",
+	      "Write the certificate of the authority that issued it to a file, and name that in server_tls_ca_file. "
+	      "Or "
+	      "let this system trust it: put it into /usr/local/share/ca-certificates and run update-ca-certificates, "
+	      "and RELOAD."}},
 	    {PHASE_TLS,
 	     DOMAIN_TLS,
 	     FAILURE_TLS_EXPIRED,
@@ -562,6 +575,8 @@ static void what_we_noticed_ourselves_is_explained(void **state)
 	outside.in_container = false;
 	with_md5.stored = STORED_MD5;
 	with_ca.ca_file = "/etc/ca.crt";
+	with_system.ca_file = "system";
+	with_system.system_ca = true;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct failure f;
 
@@ -729,6 +744,7 @@ static struct facts facts_for(enum rule_when when)
 
 	facts.is_unix = when == ON_UNIX || when == ON_UNIX_IN_CONTAINER;
 	facts.in_container = when == ON_UNIX_IN_CONTAINER || when == IN_CONTAINER || when == LOCAL_IN_CONTAINER;
+	facts.system_ca = when == SYSTEM_CA;
 	facts.forced_user = when == FORCED_USER || when == MD5_STORED_FORCED_USER;
 	if (when == LOCAL_IN_CONTAINER)
 		facts.host = "localhost";

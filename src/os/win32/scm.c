@@ -360,6 +360,8 @@ static bool create(struct registration *r)
 
 static void give_rights(struct registration *r)
 {
+	for (size_t i = 0; i < r->plan->n_files; i++)
+		rights_make_directory(&r->plan->files[i]);
 	r->who = rights_identity(r->name, r->account);
 	if (r->who == NULL) {
 		log_write(r->log, LEVEL_WARNING,
