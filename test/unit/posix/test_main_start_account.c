@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../place.h"
 #include "main/start.h"
 #include "os/socket.h"
-#include "../place.h"
 
 static char said[2000]; /* by the log, all records */
 
