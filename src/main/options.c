@@ -122,6 +122,19 @@ static enum options_result wrong(struct walk *w, const char *fmt, ...)
 	return OPTIONS_WRONG;
 }
 
+static enum options_result apply_start(struct walk *w, const char *value)
+{
+	if (strcmp(value, "delayed-auto") == 0)
+		w->o->begin = SERVICE_DELAYED;
+	else if (strcmp(value, "auto") == 0)
+		w->o->begin = SERVICE_AUTOMATIC;
+	else if (strcmp(value, "demand") == 0)
+		w->o->begin = SERVICE_ON_DEMAND;
+	else
+		return wrong(w, "--start is delayed-auto, auto or demand, not \"%s\"", value);
+	return OPTIONS_RUN;
+}
+
 /* Whether the system can do what it asks for. */
 static bool is_possible(const struct options *o, const struct option_row *row)
 {
