@@ -143,19 +143,6 @@ static bool is_possible(const struct options *o, const struct option_row *row)
 	return row->id != OPTION_USER || o->command == COMMAND_READY || os_can_switch_user();
 }
 
-static enum options_result apply_start(struct walk *w, const char *value)
-{
-	if (strcmp(value, "delayed-auto") == 0)
-		w->o->begin = SERVICE_DELAYED;
-	else if (strcmp(value, "auto") == 0)
-		w->o->begin = SERVICE_AUTOMATIC;
-	else if (strcmp(value, "demand") == 0)
-		w->o->begin = SERVICE_ON_DEMAND;
-	else
-		return wrong(w, "--start is delayed-auto, auto or demand, not \"%s\"", value);
-	return OPTIONS_RUN;
-}
-
 static enum options_result apply(struct walk *w, const struct option_row *row, const char *value)
 {
 	if (!is_possible(w->o, row))
