@@ -122,14 +122,6 @@ static enum options_result wrong(struct walk *w, const char *fmt, ...)
 	return OPTIONS_WRONG;
 }
 
-/* Whether the system can do what it asks for. */
-static bool is_possible(const struct options *o, const struct option_row *row)
-{
-	if (row->id == OPTION_DAEMON)
-		return os_can_daemonize();
-	return row->id != OPTION_USER || o->command == COMMAND_READY || os_can_switch_user();
-}
-
 static enum options_result apply_start(struct walk *w, const char *value)
 {
 	if (strcmp(value, "delayed-auto") == 0)
@@ -141,6 +133,14 @@ static enum options_result apply_start(struct walk *w, const char *value)
 	else
 		return wrong(w, "--start is delayed-auto, auto or demand, not \"%s\"", value);
 	return OPTIONS_RUN;
+}
+
+/* Whether the system can do what it asks for. */
+static bool is_possible(const struct options *o, const struct option_row *row)
+{
+	if (row->id == OPTION_DAEMON)
+		return os_can_daemonize();
+	return row->id != OPTION_USER || o->command == COMMAND_READY || os_can_switch_user();
 }
 
 static enum options_result apply(struct walk *w, const struct option_row *row, const char *value)
