@@ -125,6 +125,7 @@ static void put_text(const char *text, const struct row *row)
 static const char *condition_of(const char *when)
 {
 	static const char *const texts[][2] = {
+	    {"WITHOUT_HOST", "Without host= in the [databases] line"},
 	    {"ON_UNIX", "Over a Unix socket"},
 	    {"ON_UNIX_IN_CONTAINER", "In a container, over a Unix socket"},
 	    {"IN_CONTAINER", "In a container"},

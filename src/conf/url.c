@@ -9,6 +9,7 @@
 #include "conf/entry.h"
 #include "conf/tls.h"
 #include "conf/value.h"
+#include "os/family.h"
 
 /* Where PostgreSQL's socket is when the URL names no host: libpq's own place on Debian. */
 #define DEFAULT_SOCKET_DIR "/var/run/postgresql"
@@ -160,8 +161,9 @@ static bool fill_database(struct conf_database *d, const PQconninfoOption *optio
 
 	if (host == NULL)
 		host = value_of(options, "host");
-	if (!put(&d->host, host == NULL ? DEFAULT_SOCKET_DIR : host) ||
-	    !put(&d->application_name, value_of(options, "application_name")) ||
+	if (host == NULL)
+		host = os_is_windows() ? "localhost" : DEFAULT_SOCKET_DIR;
+	if (!put(&d->host, host) || !put(&d->application_name, value_of(options, "application_name")) ||
 	    !put(&d->client_encoding, value_of(options, "client_encoding")))
 		return conf_fail_memory(why, NULL, 0);
 	if (port != NULL && !conf_url_port(port, &d->port, why))

@@ -74,6 +74,8 @@ static bool rule_applies(enum rule_when when, const struct facts *facts)
 	switch (when) {
 	case ALWAYS:
 		return true;
+	case WITHOUT_HOST:
+		return !is_known(facts->host) && !facts->is_unix;
 	case ON_UNIX:
 		return facts->is_unix;
 	case ON_UNIX_IN_CONTAINER:

@@ -11,6 +11,7 @@
 enum rule_when {
 	ALWAYS,
 	ON_UNIX,
+	WITHOUT_HOST, /* neither a name nor a directory of sockets is configured */
 	ON_UNIX_IN_CONTAINER,
 	IN_CONTAINER,
 	LOCAL_IN_CONTAINER,   /* the host is the container itself */

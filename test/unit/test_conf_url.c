@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "conf/url.h"
+#include "os/family.h"
 
 static struct config *from(const char *url)
 {
@@ -63,7 +64,7 @@ static void what_is_left_out_has_defaults(void **state)
 
 	(void)state;
 	assert_string_equal(config_database(c, 0)->name, "app");
-	assert_string_equal(config_database(c, 0)->hosts[0], "/var/run/postgresql");
+	assert_string_equal(config_database(c, 0)->hosts[0], os_is_windows() ? "localhost" : "/var/run/postgresql");
 	assert_int_equal(config_database(c, 0)->port, 5432);
 	config_unref(c);
 }

@@ -752,6 +752,8 @@ static struct facts facts_for(enum rule_when when)
 	facts.below_windows = when == OUTSIDE_ON_WINDOWS;
 	if (when == LOCAL_ON_WINDOWS)
 		facts.host = "localhost";
+	if (when == WITHOUT_HOST)
+		facts.host = NULL;
 	if (when == OUTSIDE_OF_CONTAINER || when == OUTSIDE_ON_WINDOWS)
 		facts.host = "host.docker.internal";
 	if (when == SCRAM_STORED)
@@ -1319,6 +1321,24 @@ static void hints_know_windows(void **state)
 	}
 }
 
+static void a_line_without_host_and_no_place_for_sockets_is_explained(void **state)
+{
+	static const struct facts without = {.database = "app", .config_place = "pgweir.ini:3"}, with = {.host = "db"};
+	struct failure f;
+	struct verdict v;
+
+	(void)state;
+	failure_init(&f);
+	failure_set(&f, PHASE_RESOLVE, DOMAIN_POOLER, FAILURE_NO_ADDRESS, NULL);
+	check_hint(&f, &without, "Write host= into pgweir.ini:3: without it");
+	check_hint(&f, &with, "Check the spelling of host=");
+	verdict_init(&v);
+	explain(&f, &without, &v);
+	assert_string_equal(str_text(&v.message), "no host to connect to");
+	assert_string_equal(v.class, "no_address");
+	verdict_fini(&v);
+}
+
 static void a_socket_on_a_system_without_them_is_explained(void **state)
 {
 	struct facts facts = {.host = "C:/run", .is_unix = true, .config_place = "pgweir.ini:3", .on_windows = true};
@@ -1599,6 +1619,7 @@ int main(void)
 	    cmocka_unit_test(md5_is_in_the_line_if_nothing_else_is_stored),
 	    cmocka_unit_test(hints_know_containers),
 	    cmocka_unit_test(hints_know_windows),
+	    cmocka_unit_test(a_line_without_host_and_no_place_for_sockets_is_explained),
 	    cmocka_unit_test(a_socket_on_a_system_without_them_is_explained),
 	    cmocka_unit_test(servers_on_windows_are_told_where_their_file_is),
 	    cmocka_unit_test(addresses_that_were_translated_are_named),
