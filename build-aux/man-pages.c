@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "conf/words.h"
+#include "os/file.h"
 
 #define WIDTH 78
 

@@ -12,6 +12,8 @@
  * value; at most DIRECTORY_NAMES_MAX names, else EOVERFLOW.
  */
 int directory_names(const char *directory, const char *pattern, char ***names) MUST_USE;
+/* Whether a name is one of those. On Windows upper and lower case are the same. */
+bool directory_name_fits(const char *pattern, const char *name) MUST_USE;
 void directory_names_free(char **names);
 
 /* Whether there is a directory of that name; "" is the working directory. */

@@ -140,16 +140,30 @@ static void listening_text(const struct address *a, char *buf, size_t size)
 
 static void cannot_listen(struct supervisor *s, const char *where, const struct failure *why, bool is_unix)
 {
+	struct listening *l = &s->listening;
+	struct log_event e = {.level = LEVEL_WARNING, .text = l->refused, .hint = l->refused_hint};
 	char reason[128];
 	struct str hint;
-	bool has_hint;
 
 	str_init(&hint, 1000);
-	has_hint = why->domain == DOMAIN_ERRNO && bind_hint(why->code, is_unix, os_is_windows(), &hint);
-	log_write(s->log, LEVEL_WARNING, "cannot listen on %s: bind(): %s%s%s", where,
-	          why->domain == DOMAIN_ERRNO ? os_error_text(why->code, reason, sizeof(reason)) : "out of memory",
-	          has_hint ? "\nHINT: " : "", str_text(&hint));
+	if (why->domain == DOMAIN_ERRNO)
+		(void)!bind_hint(why->code, is_unix, os_is_windows(), &hint);
+	snprintf(l->refused, sizeof(l->refused), "cannot listen on %s: bind(): %s", where,
+	         why->domain == DOMAIN_ERRNO ? os_error_text(why->code, reason, sizeof(reason)) : "out of memory");
+	snprintf(l->refused_hint, sizeof(l->refused_hint), "%s", str_text(&hint));
+	log_event(s->log, &e);
 	str_fini(&hint);
+}
+
+/* Complete in itself: who reads errors only, as in Windows' Event Log, has not read the warnings before it. */
+static void say_failed(struct supervisor *s, const char *primary, const char *what)
+{
+	char text[512];
+	struct log_event e = {
+	    .level = LEVEL_FATAL, .text = text, .detail = s->listening.refused, .hint = s->listening.refused_hint};
+
+	snprintf(text, sizeof(text), "%s%s", primary, what);
+	log_event(s->log, &e);
 }
 
 /* NULL after a warning. */
@@ -253,7 +267,7 @@ static bool listen_tcp(struct supervisor *s)
 	}
 	if (!any || s->listening.tcp.n > 0)
 		return true;
-	log_write(s->log, LEVEL_FATAL, "failed to listen on any address in listen_addr list: %s", list);
+	say_failed(s, "failed to listen on any address in listen_addr list: ", list);
 	return false;
 }
 
@@ -296,7 +310,7 @@ static bool listen_unix(struct supervisor *s)
 		return share_socket(s, path);
 	if (can_do_without_unix(s, directory))
 		return true;
-	log_write(s->log, LEVEL_FATAL, "failed to create unix socket");
+	say_failed(s, "failed to create unix socket", "");
 	return false;
 }
 

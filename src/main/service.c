@@ -122,22 +122,33 @@ static bool register_it(const struct options *o, const char *path, struct log *l
 	return good;
 }
 
-static bool unregister_it(const char *path, struct log *log)
+/* As the file says (mem_free). What is wrong with it need not keep anybody from removing a service: then as the service
+   manager knows it. NULL, after saying why. */
+static char *name_of(const char *path, struct log *log)
 {
 	struct conf_error why = {.line = 0};
 	struct config *c = config_load(path, NULL, conf_read_file, NULL, &why);
-	bool good = c != NULL && service_unregister(c->settings.job_name, log);
+	char *name = c == NULL ? service_find(path) : mem_copy_str(c->settings.job_name);
 
-	if (c == NULL) {
+	if (c == NULL && name == NULL)
 		start_say_why(log, &why);
+	config_unref(c);
+	return name;
+}
+
+static bool unregister_it(const char *path, struct log *log)
+{
+	char *name = name_of(path, log);
+	bool good = name != NULL && service_unregister(name, log);
+
+	if (name == NULL)
 		log_write(
 		    log, LEVEL_FATAL,
 		    "cannot tell the name of the service, which is the setting service_name\nHINT: Mend the file, or "
 		    "remove the service by its name: sc delete NAME");
-	}
 	if (good)
 		printf("Service removed.\n");
-	config_unref(c);
+	mem_free(name);
 	return good;
 }
 
@@ -148,7 +159,7 @@ static bool command(const struct options *o, struct log *log)
 
 	if (conf_is_url(o->source)) {
 		log_write(log, LEVEL_FATAL, "a service needs a configuration file, and this is a URL");
-	} else if (path == NULL || !enter_directory_of(path)) {
+	} else if (path == NULL || (!enter_directory_of(path) && o->command == COMMAND_REGISTER)) {
 		log_write(log, LEVEL_FATAL, "could not enter the directory of \"%s\": %s", o->source,
 		          os_error_text(errno, reason, sizeof(reason)));
 	} else {

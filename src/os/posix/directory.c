@@ -55,6 +55,11 @@ static int add_name(struct found *f, const char *name)
 	return 0;
 }
 
+bool directory_name_fits(const char *pattern, const char *name)
+{
+	return fnmatch(pattern, name, FNM_PERIOD) == 0;
+}
+
 static int collect(DIR *dir, const char *pattern, struct found *f)
 {
 	const struct dirent *entry;
@@ -65,7 +70,7 @@ static int collect(DIR *dir, const char *pattern, struct found *f)
 		entry = readdir(dir); /* of a stream that only this function has */
 		if (entry == NULL)
 			return errno;
-		if (fnmatch(pattern, entry->d_name, FNM_PERIOD) == 0)
+		if (directory_name_fits(pattern, entry->d_name))
 			error = add_name(f, entry->d_name);
 	}
 	return error;

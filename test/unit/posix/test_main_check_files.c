@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "check_bench.h"
+#include "../check_bench.h"
 #include "main/check_offline.h"
 
 static int set_up(void **state)
