@@ -12,6 +12,7 @@
 #define POOLER(phase, code, text, when) #phase, #when, ANY, "", ""
 #define NAMES(when) "RESOLVE", #when, ANY, "", ""
 #define TLS(code) "TLS", "ALWAYS", ANY, "", ""
+#define TLS_WHEN(code, when) "TLS", #when, ANY, "", ""
 #define SERVER(phase, sqlstate, text, when) #phase, #when, ANY, sqlstate, text
 #define OTHERWISE() "ANY", "ALWAYS", ANY, "", ""
 
@@ -124,6 +125,7 @@ static void put_text(const char *text, const struct row *row)
 static const char *condition_of(const char *when)
 {
 	static const char *const texts[][2] = {
+	    {"WITHOUT_HOST", "Without host= in the [databases] line"},
 	    {"ON_UNIX", "Over a Unix socket"},
 	    {"ON_UNIX_IN_CONTAINER", "In a container, over a Unix socket"},
 	    {"IN_CONTAINER", "In a container"},
@@ -132,6 +134,7 @@ static const char *condition_of(const char *when)
 	    {"LOCAL_ON_WINDOWS", "On Windows, with a server on the same machine"},
 	    {"OUTSIDE_ON_WINDOWS", "In a container or WSL on Windows, with host.docker.internal as host"},
 	    {"OUTSIDE_OF_CONTAINER", "With host.docker.internal as host"},
+	    {"SYSTEM_CA", "With server_tls_ca_file = system"},
 	    {"FORCED_USER", "With user= in the [databases] line"},
 	    {"SCRAM_STORED", "With a SCRAM verifier stored"},
 	    {"MD5_STORED", "With an MD5 hash stored"},

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "conf/words.h"
+#include "os/file.h"
 
 #define WIDTH 78
 
@@ -100,6 +101,24 @@ static void put_ready_options(void)
 {
 #define READY_OPTION(id, letter, name, argument, help, doc) put_option(letter, name, argument, doc);
 #include "main/options.def"
+}
+
+static void put_register_options(void)
+{
+#define REGISTER_OPTION(id, letter, name, argument, help, doc) put_option(letter, name, argument, doc);
+#include "main/options.def"
+}
+
+static void put_outcome(unsigned number, const char *doc)
+{
+	if (number != 0)
+		printf(".TP\n.B %u\n%s\n", number, doc);
+}
+
+static void put_outcomes(void)
+{
+#define OUTCOME(name, number, doc) put_outcome(number, doc);
+#include "main/outcome.def"
 }
 
 /* ---- the console ---- */
@@ -312,6 +331,8 @@ static const struct {
     {"@OPTIONS@", put_options},
     {"@CHECK_OPTIONS@", put_check_options},
     {"@READY_OPTIONS@", put_ready_options},
+    {"@REGISTER_OPTIONS@", put_register_options},
+    {"@OUTCOMES@", put_outcomes},
     {"@COMMANDS@", put_commands},
     {"@TOPICS@", put_topics},
     {"@ROUTES@", put_routes},

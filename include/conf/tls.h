@@ -26,6 +26,12 @@ void conf_client_tls(const struct settings *s, struct tls_settings *out);
 /* `d` NULL: what [pgbouncer] alone says. */
 void conf_server_tls(const struct settings *s, const struct conf_database *d, struct tls_settings *out);
 
+/* Value of server_tls_ca_file that is no file's name: those whom the system trusts. A file of that name is "./system".
+ */
+#define CONF_TLS_SYSTEM "system"
+/* Whether servers are verified by those whom the system trusts: that is named, or none is. */
+bool conf_tls_trusts_system(const struct tls_settings *s);
+
 /* Whether the entry has keys of TLS. */
 bool conf_has_own_tls(const struct conf_database *d);
 

@@ -55,6 +55,7 @@ struct facts {
 	const char *wanted_role;     /* what target_session_attrs asks of one: "is a primary" */
 	const char *tls;             /* "require", "off", a protocol version, … */
 	const char *ca_file;         /* of authorities for servers' certificates */
+	bool system_ca;              /* those authorities are the ones that the system trusts */
 	bool encrypted;              /* the connection was */
 	const char *source_address;  /* our end of the connection */
 	const char *config_place;    /* "/etc/pgweir.ini:12", of the [databases] line in use */

@@ -12,6 +12,14 @@
 
 #include "base/attr.h"
 
+/* Where Unix sockets are, unless something else is said; "": nowhere, because not all that have them have a place for
+   them. */
+#ifdef _WIN32
+#define SOCKET_DIRECTORY ""
+#else
+#define SOCKET_DIRECTORY "/tmp"
+#endif
+
 /* ---- paths, as text ---- */
 
 /* Whether it means the same file whatever the working directory is: "/etc/x"; on Windows "C:\x", "C:x" (which belongs

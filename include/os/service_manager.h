@@ -62,6 +62,10 @@ struct service_plan {
    the log; nothing is left behind then. What could not be done, but is no reason to fail, is a warning there. */
 bool service_register(const struct service_plan *plan, struct log *log) MUST_USE;
 
+/* The name of a service that is registered with this configuration file, whatever is in it (mem_free). NULL: there is
+   none, or nobody may know. */
+char *service_find(const char *config) MUST_USE;
+
 /* Stops it if it runs, and takes all of that back. False after saying why in the log. */
 bool service_unregister(const char *name, struct log *log) MUST_USE;
 

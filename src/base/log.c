@@ -235,8 +235,11 @@ static struct ahead ahead_of_utc(time_t at)
 
 /* ---- text ---- */
 
-static bool is_one_word(const char *name)
+/* A zone's name as POSIX has them; Wine makes "UT" of UTC. */
+static bool is_zone_name(const char *name)
 {
+	if (strlen(name) < 3)
+		return false;
 	for (; *name != '\0'; name++)
 		if (!((*name >= 'A' && *name <= 'Z') || (*name >= 'a' && *name <= 'z') ||
 		      (*name >= '0' && *name <= '9') || *name == '+' || *name == '-'))
@@ -250,7 +253,7 @@ static void zone_name(const struct tm *local, time_t at, char *zone, size_t size
 {
 	struct ahead a = ahead_of_utc(at);
 
-	if (strftime(zone, size, "%Z", local) > 0 && is_one_word(zone))
+	if (strftime(zone, size, "%Z", local) > 0 && is_zone_name(zone))
 		return;
 	if (a.hours == 0 && a.minutes == 0)
 		snprintf(zone, size, "UTC");

@@ -11,6 +11,7 @@
 #include "conf/ldap_options.h"
 #include "conf/value.h"
 #include "conf/words.h"
+#include "os/file.h"
 
 #define MAX_TEXT (1024 * 1024) /* bytes of one value as text */
 

@@ -2,6 +2,7 @@
 #include "conf/tls.h"
 
 #include <stddef.h>
+#include <string.h>
 
 static const char *text(const char *setting)
 {
@@ -54,6 +55,13 @@ void conf_server_tls(const struct settings *s, const struct conf_database *d, st
 	    .groups = "auto",
 	    .dheparams = "auto",
 	};
+}
+
+bool conf_tls_trusts_system(const struct tls_settings *s)
+{
+	if (s->for_clients)
+		return false;
+	return strcmp(s->ca_file, CONF_TLS_SYSTEM) == 0 || (s->ca_file[0] == '\0' && s->mode >= TLS_MODE_VERIFY_CA);
 }
 
 bool conf_has_own_tls(const struct conf_database *d)

@@ -7,7 +7,9 @@
 #include "base/mem.h"
 #include "conf/entries.h"
 #include "conf/entry.h"
+#include "conf/tls.h"
 #include "conf/value.h"
+#include "os/family.h"
 
 /* Where PostgreSQL's socket is when the URL names no host: libpq's own place on Debian. */
 #define DEFAULT_SOCKET_DIR "/var/run/postgresql"
@@ -84,6 +86,16 @@ static bool set(struct config *c, const char *name, const char *value, struct co
 	return setting_parse(&c->settings, name, value, NULL, 0, why);
 }
 
+/* Whom the system trusts vouches for anybody's name: libpq compares it then, too, unless it is told another mode. */
+static bool apply_system_roots(struct config *c, const PQconninfoOption *options, struct conf_error *why)
+{
+	const char *root = value_of(options, "sslrootcert");
+
+	if (root == NULL || strcmp(root, CONF_TLS_SYSTEM) != 0 || value_of(options, "sslmode") != NULL)
+		return true;
+	return set(c, "server_tls_sslmode", "verify-full", why);
+}
+
 /* Follows or refuses each parameter that is no part of the address. */
 static bool apply_parameters(struct config *c, const PQconninfoOption *options, struct conf_error *why)
 {
@@ -149,8 +161,9 @@ static bool fill_database(struct conf_database *d, const PQconninfoOption *optio
 
 	if (host == NULL)
 		host = value_of(options, "host");
-	if (!put(&d->host, host == NULL ? DEFAULT_SOCKET_DIR : host) ||
-	    !put(&d->application_name, value_of(options, "application_name")) ||
+	if (host == NULL)
+		host = os_is_windows() ? "localhost" : DEFAULT_SOCKET_DIR;
+	if (!put(&d->host, host) || !put(&d->application_name, value_of(options, "application_name")) ||
 	    !put(&d->client_encoding, value_of(options, "client_encoding")))
 		return conf_fail_memory(why, NULL, 0);
 	if (port != NULL && !conf_url_port(port, &d->port, why))
@@ -209,7 +222,7 @@ static bool build(struct config *c, const PQconninfoOption *options, const char 
 {
 	const char *dbname = value_of(options, "dbname");
 
-	if (!apply_settings(c, user, why) || !apply_parameters(c, options, why))
+	if (!apply_settings(c, user, why) || !apply_parameters(c, options, why) || !apply_system_roots(c, options, why))
 		return false;
 	return add_login(c, user, value_of(options, "password"), why) &&
 	       add_database(c, dbname == NULL ? user : dbname, options, why);

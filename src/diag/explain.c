@@ -22,6 +22,7 @@
 #define POOLER(phase, code, text, when) {PHASE_##phase, DOMAIN_POOLER, (int)(code), "", text, when}
 #define NAMES(when) {PHASE_ANY, DOMAIN_GAI, ANY, "", "", when}
 #define TLS(code) {PHASE_ANY, DOMAIN_TLS, FAILURE_TLS_##code, "", "", ALWAYS}
+#define TLS_WHEN(code, when) {PHASE_ANY, DOMAIN_TLS, FAILURE_TLS_##code, "", "", when}
 #define SERVER(phase, sqlstate, text, when) {PHASE_##phase, DOMAIN_SERVER, ANY, sqlstate, text, when}
 #define OTHERWISE() {PHASE_ANY, DOMAIN_NONE, ANY, "", "", ALWAYS}
 
@@ -73,6 +74,8 @@ static bool rule_applies(enum rule_when when, const struct facts *facts)
 	switch (when) {
 	case ALWAYS:
 		return true;
+	case WITHOUT_HOST:
+		return !is_known(facts->host) && !facts->is_unix;
 	case ON_UNIX:
 		return facts->is_unix;
 	case ON_UNIX_IN_CONTAINER:
@@ -89,6 +92,8 @@ static bool rule_applies(enum rule_when when, const struct facts *facts)
 		return facts->below_windows && is_outside(facts);
 	case OUTSIDE_OF_CONTAINER:
 		return is_outside(facts);
+	case SYSTEM_CA:
+		return facts->system_ca;
 	case FORCED_USER:
 		return facts->forced_user;
 	case SCRAM_STORED:

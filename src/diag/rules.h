@@ -11,6 +11,7 @@
 enum rule_when {
 	ALWAYS,
 	ON_UNIX,
+	WITHOUT_HOST, /* neither a name nor a directory of sockets is configured */
 	ON_UNIX_IN_CONTAINER,
 	IN_CONTAINER,
 	LOCAL_IN_CONTAINER,   /* the host is the container itself */
@@ -18,6 +19,7 @@ enum rule_when {
 	ON_WINDOWS,           /* this process */
 	LOCAL_ON_WINDOWS,     /* and the server is on the same machine */
 	OUTSIDE_ON_WINDOWS,   /* the host is host.docker.internal, and that is Windows */
+	SYSTEM_CA,
 	FORCED_USER,
 	SCRAM_STORED,
 	MD5_STORED,

@@ -117,13 +117,32 @@ static void become(struct check *c, const char *user)
 	finding_remedy(n, "Name an account that exists with -u or the setting user, or start pgweir from it.");
 }
 
+/* Which it keeps. */
+static void look_at_account(struct check *c)
+{
+	struct finding *n;
+
+	if (!is_empty(c->config->settings.user)) {
+		n = findings_add(&c->findings, SEVERITY_NOTE, "account", "setting user has no effect on this platform");
+		finding_remedy(n, "Choose the account of a service by -regservice CONFIG_FILE -U ACCOUNT.");
+	}
+	if (os_is_superuser()) {
+		n = findings_add(&c->findings, SEVERITY_NOTE, "account",
+		                 "this check has the rights of an administrator");
+		finding_cause(n, "A service has its own, so that it may not read or write files that can be read and "
+		                 "written now.");
+	}
+}
+
 /* As at a start: what follows is looked at with the rights that it will have. */
 static void take_account(struct check *c)
 {
 	const char *user = c->o->user != NULL ? c->o->user : c->config->settings.user;
 	struct finding *n;
 
-	if (!is_empty(user))
+	if (!os_can_switch_user())
+		look_at_account(c);
+	else if (!is_empty(user))
 		become(c, user);
 	else if (os_is_superuser()) {
 		n = findings_add(&c->findings, SEVERITY_ERROR, "account", "pgweir does not run as root");

@@ -40,11 +40,12 @@ static bool has_rules(const struct config *c, enum setting_id id)
 
 static bool finds_servers_by_default(const struct config *c, enum setting_id id)
 {
+	const char *directory = c->settings.unix_socket_dir;
 	const struct conf_database *d;
 
 	for (unsigned i = 0; (d = config_database(c, i)) != NULL; i++)
 		if (d->host == NULL)
-			return !is_changed(c, id);
+			return !is_changed(c, id) && directory != NULL && directory[0] != '\0';
 	return false;
 }
 

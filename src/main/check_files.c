@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "main/bind_hint.h"
 #include "main/check_offline.h"
 #include "main/supervisor.h"
 #include "os/error.h"
@@ -139,7 +140,9 @@ static void look_at_written(struct findings *f, const char *setting, const char 
 		return;
 	n = findings_add(f, SEVERITY_ERROR, "files", "%s \"%s\" cannot be %s by account \"%s\": %s", setting, path,
 	                 exists ? "written" : "created", account, os_error_text(errno, reason, sizeof(reason)));
-	if (exists)
+	if (exists && f->on_windows)
+		finding_remedy(n, "icacls \"%s\" /grant \"%s:(M)\"", path, account);
+	else if (exists)
 		finding_remedy(n, "chown %s %s", account, path);
 	else
 		finding_remedy(n, "Make the directory \"%s\" and let account \"%s\" write there.", directory, account);
@@ -221,6 +224,7 @@ static void tell_bind(struct findings *f, const struct settings *s, const char *
 	int port = s->listen_port;
 	char reason[128];
 	struct finding *n;
+	struct str hint;
 
 	if (error == EADDRINUSE) {
 		n = findings_add(f, SEVERITY_NOTE, "addresses", "port %d of \"%s\" is in use", port, name);
@@ -230,11 +234,10 @@ static void tell_bind(struct findings *f, const struct settings *s, const char *
 	}
 	n = findings_add(f, severity, "addresses", "cannot listen on \"%s\", port %d: %s", name, port,
 	                 os_error_text(error, reason, sizeof(reason)));
-	if (error == EADDRNOTAVAIL)
-		finding_remedy(
-		    n, "This machine does not have that address (ip addr). Use * for all addresses that it has.");
-	else if (error == EACCES)
-		finding_remedy(n, "Ports below 1024 need special rights: choose another listen_port.");
+	str_init(&hint, 1000);
+	if (bind_hint(error, false, f->on_windows, &hint))
+		finding_remedy(n, "%s", str_text(&hint));
+	str_fini(&hint);
 }
 
 static void look_at_address(struct findings *f, const struct settings *s, const char *name)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "os/family.h"
 
 #define MAX_TEXT 8192
 
@@ -30,6 +31,7 @@ void findings_init(struct findings *f)
 	memset(f, 0, sizeof(*f));
 	list_init(&f->list);
 	f->subject = "configuration";
+	f->on_windows = os_is_windows();
 }
 
 void findings_fini(struct findings *f)

@@ -41,6 +41,7 @@ struct findings {
 	unsigned n[SEVERITY_ERROR + 1];
 	const char *subject, *database, *user; /* what the next findings are about; borrowed */
 	bool failed;                           /* out of memory: some are missing */
+	bool on_windows;                       /* whose commands remedies name */
 };
 
 void findings_init(struct findings *f);

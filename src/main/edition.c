@@ -45,9 +45,15 @@ static void refuse(struct edition *e, const char *detail, const char *hint)
 	struct action *a = &e->action;
 	struct log *log = a->s->log;
 
-	log_write(log, LEVEL_ERROR, "%s%s%s", detail, hint[0] == '\0' ? "" : "\nHINT: ", hint);
+	struct log_event first = {.level = LEVEL_ERROR, .text = detail, .hint = hint};
+	struct log_event second = {
+	    .level = LEVEL_WARNING, .event = "refused_again", .text = "config file loading failed"};
+
 	if (e->name == NULL)
-		log_write(log, LEVEL_WARNING, "config file loading failed");
+		first.event = "reload_refused";
+	log_event(log, &first);
+	if (e->name == NULL)
+		log_event(log, &second);
 	str_add_str(&a->detail, detail);
 	str_add_str(&a->hint, hint);
 	if (e->name != NULL) {
@@ -295,6 +301,13 @@ static void edition_visit(struct action *a, struct worker *w)
 	}
 }
 
+static void say_reloaded(struct log *log)
+{
+	struct log_event e = {.level = LEVEL_LOG, .event = "reloaded", .text = "configuration reloaded"};
+
+	log_event(log, &e);
+}
+
 static void edition_visited(struct action *a)
 {
 	struct edition *e = edition_of(a);
@@ -314,6 +327,7 @@ static void edition_visited(struct action *a)
 			break;
 		}
 		supervisor_sweep_soon(a->s);
+		say_reloaded(a->s->log);
 		action_succeed(a);
 		a->s->editing = NULL;
 		break;

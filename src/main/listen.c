@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "conf/http_listen.h"
 #include "diag/error_ring.h"
+#include "main/bind_hint.h"
 #include "main/supervisor.h"
 #include "net/http.h"
 #include "net/listener.h"
@@ -18,6 +19,7 @@
 #include "net/stream.h"
 #include "os/directory.h"
 #include "os/error.h"
+#include "os/family.h"
 #include "os/process.h"
 #include "os/service.h"
 #include "os/socket.h"
@@ -80,7 +82,13 @@ static void tell_full(struct supervisor *s, int error)
 	                          .hint = hint};
 
 	snprintf(text, sizeof(text), "accept() failed: %s", os_error_text(error, reason, sizeof(reason)));
-	if (error == EMFILE)
+	if (error == EMFILE && os_is_windows())
+		snprintf(
+		    hint, sizeof(hint),
+		    "No new clients until some leave. Lower max_client_conn, which is %d, or give the machine more "
+		    "memory.",
+		    here->config->settings.max_client_conn);
+	else if (error == EMFILE)
 		snprintf(
 		    hint, sizeof(hint),
 		    "No new clients until some leave. Raise the limit of open files, which is %ld (LimitNOFILE= of a "
@@ -130,12 +138,32 @@ static void listening_text(const struct address *a, char *buf, size_t size)
 	}
 }
 
-static void cannot_listen(struct supervisor *s, const char *where, const struct failure *why)
+static void cannot_listen(struct supervisor *s, const char *where, const struct failure *why, bool is_unix)
 {
+	struct listening *l = &s->listening;
+	struct log_event e = {.level = LEVEL_WARNING, .text = l->refused, .hint = l->refused_hint};
 	char reason[128];
+	struct str hint;
 
-	log_write(s->log, LEVEL_WARNING, "cannot listen on %s: bind(): %s", where,
-	          why->domain == DOMAIN_ERRNO ? os_error_text(why->code, reason, sizeof(reason)) : "out of memory");
+	str_init(&hint, 1000);
+	if (why->domain == DOMAIN_ERRNO)
+		(void)!bind_hint(why->code, is_unix, os_is_windows(), &hint);
+	snprintf(l->refused, sizeof(l->refused), "cannot listen on %s: bind(): %s", where,
+	         why->domain == DOMAIN_ERRNO ? os_error_text(why->code, reason, sizeof(reason)) : "out of memory");
+	snprintf(l->refused_hint, sizeof(l->refused_hint), "%s", str_text(&hint));
+	log_event(s->log, &e);
+	str_fini(&hint);
+}
+
+/* Complete in itself: who reads errors only, as in Windows' Event Log, has not read the warnings before it. */
+static void say_failed(struct supervisor *s, const char *primary, const char *what)
+{
+	char text[512];
+	struct log_event e = {
+	    .level = LEVEL_FATAL, .text = text, .detail = s->listening.refused, .hint = s->listening.refused_hint};
+
+	snprintf(text, sizeof(text), "%s%s", primary, what);
+	log_event(s->log, &e);
 }
 
 /* NULL after a warning. */
@@ -151,7 +179,7 @@ static struct listener *listen_on(struct supervisor *s, const struct address *a,
 	                 accepted, full, s, &why);
 	listening_text(l == NULL ? a : listener_address(l), where, sizeof(where));
 	if (l == NULL)
-		cannot_listen(s, where, &why);
+		cannot_listen(s, where, &why, address_is_unix(a));
 	else
 		log_write(s->log, LEVEL_LOG, "listening on %s", where);
 	failure_fini(&why);
@@ -239,7 +267,7 @@ static bool listen_tcp(struct supervisor *s)
 	}
 	if (!any || s->listening.tcp.n > 0)
 		return true;
-	log_write(s->log, LEVEL_FATAL, "failed to listen on any address in listen_addr list: %s", list);
+	say_failed(s, "failed to listen on any address in listen_addr list: ", list);
 	return false;
 }
 
@@ -282,7 +310,7 @@ static bool listen_unix(struct supervisor *s)
 		return share_socket(s, path);
 	if (can_do_without_unix(s, directory))
 		return true;
-	log_write(s->log, LEVEL_FATAL, "failed to create unix socket");
+	say_failed(s, "failed to create unix socket", "");
 	return false;
 }
 

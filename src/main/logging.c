@@ -8,10 +8,40 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "diag/event_id.h"
 #include "os/error.h"
 #include "os/file.h"
 #include "os/process.h"
 #include "os/service.h"
+
+static const char *or_empty(const char *text)
+{
+	return text == NULL ? "" : text;
+}
+
+/* For a service without syslog: what somebody has to see, and when it starts and ends. */
+static void to_service_log(const struct log_event *e, const char *text)
+{
+	if (e->level <= LEVEL_WARNING || event_is_of_life(e))
+		os_syslog_sink(e, text);
+}
+
+/* A service's own name is the better one unless another was asked for: several services have the same default. */
+static const char *ident_of(const struct settings *s)
+{
+	const char *service = service_log_name(), *ident = or_empty(s->syslog_ident);
+
+	return service == NULL || (s->syslog && strcmp(ident, setting_default(SETTING_syslog_ident)) != 0) ? ident
+	                                                                                                   : service;
+}
+
+static void begin_service_log(struct logging *l)
+{
+	if (service_log_name() == NULL)
+		return;
+	os_syslog_open(service_log_name(), "", event_id);
+	log_set_sink(l->log, to_service_log);
+}
 
 void logging_init(struct logging *l, struct log *log, int verbose, bool quiet)
 {
@@ -23,6 +53,7 @@ void logging_init(struct logging *l, struct log *log, int verbose, bool quiet)
 	log_set_stderr(log, !quiet);
 	if (service_has_journal())
 		log_set_journal(log, service_journal);
+	begin_service_log(l);
 }
 
 static void close_syslog(struct logging *l)
@@ -40,6 +71,10 @@ void logging_fini(struct logging *l)
 {
 	close_syslog(l);
 	log_rotation_fini(&l->rotation);
+	if (service_log_name() == NULL)
+		return;
+	log_set_sink(l->log, NULL);
+	os_syslog_close();
 }
 
 static bool explain(const char *path, char *why, size_t size)
@@ -63,21 +98,18 @@ bool logging_check(const struct settings *s, char *why, size_t size)
 	return true;
 }
 
-static const char *or_empty(const char *text)
-{
-	return text == NULL ? "" : text;
-}
-
 /* Without memory for the names the system log stays closed: the other targets go on. */
 static void apply_syslog(struct logging *l, const struct settings *s)
 {
-	const char *ident = or_empty(s->syslog_ident), *facility = or_empty(s->syslog_facility);
+	const char *ident = ident_of(s), *facility = or_empty(s->syslog_facility);
 
 	if (s->syslog && l->ident != NULL && strcmp(l->ident, ident) == 0 && strcmp(l->facility, facility) == 0)
 		return;
 	close_syslog(l);
-	if (!s->syslog)
+	if (!s->syslog) {
+		begin_service_log(l);
 		return;
+	}
 	l->ident = mem_copy_str(ident);
 	l->facility = mem_copy_str(facility);
 	if (l->ident == NULL || l->facility == NULL) {
@@ -87,7 +119,7 @@ static void apply_syslog(struct logging *l, const struct settings *s)
 		log_write(l->log, LEVEL_ERROR, "could not open the system log: out of memory");
 		return;
 	}
-	os_syslog_open(l->ident, l->facility);
+	os_syslog_open(l->ident, l->facility, event_id);
 	log_set_sink(l->log, os_syslog_sink);
 }
 

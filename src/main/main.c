@@ -4,18 +4,23 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "main/check.h"
 #include "main/check_finding.h"
 #include "main/environment.h"
 #include "main/logging.h"
 #include "main/options.h"
+#include "main/outcome.h"
 #include "main/ready.h"
+#include "main/service.h"
 #include "main/start.h"
 #include "main/supervisor.h"
 #include "net/loop.h"
 #include "os/error.h"
+#include "os/file.h"
 #include "os/process.h"
+#include "os/service_manager.h"
 
 #define MAX_TEXT 65536
 
@@ -49,63 +54,113 @@ static bool detach(const char *program, struct logging *logging, int *ready)
 	return false;
 }
 
-/* Listens and serves until the end; `ready` is -1 in the foreground. Returns the exit status. */
-static int serve(struct supervisor *s, const struct config *c, struct log *log, int ready)
+/* Listens and serves until the end; `ready` is -1 in the foreground. */
+static enum outcome serve(struct supervisor *s, const struct config *c, struct log *log, int ready)
 {
 	int pidfile;
 	bool good;
 
 	if (!supervisor_listen(s) || !start_pidfile(&c->settings, &pidfile, log))
-		return EXIT_FAILURE;
+		return OUTCOME_LISTENING;
 	start_say_up(log, loop_method(s->loop));
 	if (ready >= 0)
 		os_daemon_ready(ready);
 	good = supervisor_run(s);
 	if (pidfile >= 0)
 		pidfile_remove(c->settings.pidfile, pidfile);
-	return good ? EXIT_SUCCESS : EXIT_FAILURE;
+	return good ? OUTCOME_STOPPED : OUTCOME_RESOURCES;
 }
 
-static int start(const struct options *o, struct config *c, struct logging *logging)
+/* `stuck`: threads still run and use things, so the process must end without touching them (_exit). */
+static enum outcome start(const struct options *o, struct config *c, struct logging *logging, bool *stuck)
 {
 	struct log *log = logging->log;
 	int ready = -1;
 	struct supervisor *s;
-	int status;
+	enum outcome outcome;
 
-	if (!start_account(o, c, logging) || !start_may_detach(o, &c->settings, log) || !start_alone(&c->settings, log))
-		return EXIT_FAILURE;
+	if (!start_account(o, c, logging) || !start_may_detach(o, &c->settings, log))
+		return OUTCOME_SETUP;
+	if (!start_alone(&c->settings, log))
+		return OUTCOME_NOT_ALONE;
 	if (o->daemon && !detach(o->program, logging, &ready))
-		return EXIT_FAILURE;
+		return OUTCOME_RESOURCES;
 	s = supervisor_new(logging, c);
 	if (s == NULL)
-		return EXIT_FAILURE;
+		return OUTCOME_RESOURCES;
 	s->environment = o->environment;
-	status = serve(s, c, log, ready);
-	if (!supervisor_free(s))
-		_exit(status);
-	return status;
+	outcome = serve(s, c, log, ready);
+	*stuck = !supervisor_free(s);
+	return outcome;
 }
 
-static int run(const struct options *o)
+static enum outcome run(const struct options *o, bool *stuck)
 {
 	struct log *log = log_new();
 	struct logging logging;
 	struct config *c;
-	int status = EXIT_FAILURE;
+	enum outcome outcome = OUTCOME_CONFIGURATION;
 
 	if (log == NULL) {
 		fprintf(stderr, "%s: out of memory\n", o->program);
-		return EXIT_FAILURE;
+		return OUTCOME_RESOURCES;
 	}
 	logging_init(&logging, log, o->verbose, o->quiet);
+	if (o->command == COMMAND_SERVICE)
+		service_enter(o, log);
 	c = start_load(o, log);
 	if (c != NULL)
-		status = start(o, c, &logging);
+		outcome = start(o, c, &logging, stuck);
+	if (o->command == COMMAND_SERVICE && outcome == OUTCOME_STOPPED)
+		service_say_stopped(log);
+	if (*stuck)
+		return outcome;
 	config_unref(c);
 	logging_fini(&logging);
 	log_free(log);
+	return outcome;
+}
+
+static int serve_here(const struct options *o)
+{
+	bool stuck = false;
+	int status = run(o, &stuck) == OUTCOME_STOPPED ? EXIT_SUCCESS : EXIT_FAILURE;
+
+	if (stuck)
+		_exit(status);
 	return status;
+}
+
+/* ---- as a service ---- */
+
+struct hosted {
+	struct options options;
+	bool stuck;
+};
+
+static uint32_t serve_hosted(void *arg)
+{
+	struct hosted *h = (struct hosted *)arg;
+
+	return (uint32_t)run(&h->options, &h->stuck);
+}
+
+static int serve_as_service(const struct options *o)
+{
+	struct hosted h = {*o, false};
+	/* the manager starts it elsewhere, and it goes to where the file is */
+	char *path = path_absolute(o->source);
+	enum service_run how;
+
+	if (path != NULL)
+		h.options.source = path;
+	how = service_run(serve_hosted, &h);
+	if (how != SERVICE_RAN)
+		return service_explain(&h.options, how);
+	if (h.stuck)
+		_exit(EXIT_SUCCESS);
+	mem_free(path);
+	return EXIT_SUCCESS;
 }
 
 static int check(const struct options *o)
@@ -127,8 +182,13 @@ static int run_command(const struct options *o)
 		return check(o);
 	case COMMAND_READY:
 		return (int)ready_run(o);
+	case COMMAND_REGISTER:
+	case COMMAND_UNREGISTER:
+		return service_command(o);
+	case COMMAND_SERVICE:
+		return serve_as_service(o);
 	}
-	return run(o);
+	return serve_here(o);
 }
 
 /* Of a wrong command line. */
@@ -136,6 +196,9 @@ static int wrong_use(const struct options *o)
 {
 	switch (o->command) {
 	case COMMAND_SERVE:
+	case COMMAND_REGISTER:
+	case COMMAND_UNREGISTER:
+	case COMMAND_SERVICE:
 		break;
 	case COMMAND_CHECK:
 		return CHECK_WRONG_USE;

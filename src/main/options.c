@@ -24,7 +24,11 @@ enum option_id {
 	OPTION_DATABASE,
 	OPTION_HOST,
 	OPTION_PORT,
-	OPTION_TIMEOUT
+	OPTION_TIMEOUT,
+	OPTION_ACCOUNT,
+	OPTION_PASSWORD,
+	OPTION_START,
+	OPTION_DEPENDS
 };
 
 struct option_row {
@@ -50,6 +54,13 @@ static const struct option_row ready_rows[] = {
 #include "main/options.def"
     {OPTION_HELP, 0, NULL, NULL, NULL}};
 
+static const struct option_row register_rows[] = {
+#define REGISTER_OPTION(id, letter, name, argument, help, doc) {OPTION_##id, letter, name, argument, help},
+#include "main/options.def"
+    {OPTION_HELP, 0, NULL, NULL, NULL}};
+
+static const struct option_row no_rows[] = {{OPTION_HELP, 0, NULL, NULL, NULL}};
+
 static const struct option_row *rows_of(enum command command)
 {
 	switch (command) {
@@ -59,6 +70,11 @@ static const struct option_row *rows_of(enum command command)
 		return check_rows;
 	case COMMAND_READY:
 		return ready_rows;
+	case COMMAND_REGISTER:
+		return register_rows;
+	case COMMAND_UNREGISTER:
+	case COMMAND_SERVICE:
+		return no_rows;
 	}
 	return serve_rows;
 }
@@ -73,6 +89,11 @@ static const char *word_of(const struct options *o)
 		return " check";
 	case COMMAND_READY:
 		return o->is_pg_isready ? "" : " ready";
+	case COMMAND_REGISTER:
+		return " -regservice";
+	case COMMAND_UNREGISTER: /* the rest has no help of its own */
+	case COMMAND_SERVICE:
+		break;
 	}
 	return "";
 }
@@ -99,6 +120,19 @@ static enum options_result wrong(struct walk *w, const char *fmt, ...)
 	va_end(args);
 	str_printf(w->why, "\nTry \"%s%s --help\" for more information.\n", w->o->program, word_of(w->o));
 	return OPTIONS_WRONG;
+}
+
+static enum options_result apply_start(struct walk *w, const char *value)
+{
+	if (strcmp(value, "delayed-auto") == 0)
+		w->o->begin = SERVICE_DELAYED;
+	else if (strcmp(value, "auto") == 0)
+		w->o->begin = SERVICE_AUTOMATIC;
+	else if (strcmp(value, "demand") == 0)
+		w->o->begin = SERVICE_ON_DEMAND;
+	else
+		return wrong(w, "--start is delayed-auto, auto or demand, not \"%s\"", value);
+	return OPTIONS_RUN;
 }
 
 /* Whether the system can do what it asks for. */
@@ -153,6 +187,17 @@ static enum options_result apply(struct walk *w, const struct option_row *row, c
 		break;
 	case OPTION_TIMEOUT:
 		w->o->timeout = value;
+		break;
+	case OPTION_ACCOUNT:
+		w->o->account = value;
+		break;
+	case OPTION_PASSWORD:
+		w->o->password = value;
+		break;
+	case OPTION_START:
+		return apply_start(w, value);
+	case OPTION_DEPENDS:
+		w->o->depends = value;
 		break;
 	}
 	return OPTIONS_RUN;
@@ -252,6 +297,28 @@ static enum options_result argument(struct walk *w, const char *text)
 	return OPTIONS_RUN;
 }
 
+/* What the first argument asks for. */
+static enum command command_of(const char *word)
+{
+	static const struct {
+		const char *word;
+		enum command command;
+	} dashed[] = {
+	    {"regservice", COMMAND_REGISTER},  {"install", COMMAND_REGISTER}, {"unregservice", COMMAND_UNREGISTER},
+	    {"uninstall", COMMAND_UNREGISTER}, {"service", COMMAND_SERVICE},
+	};
+	size_t n_dashes = strspn(word, "-");
+
+	if (strcmp(word, "check") == 0)
+		return COMMAND_CHECK;
+	if (strcmp(word, "ready") == 0)
+		return COMMAND_READY;
+	for (size_t i = 0; i < sizeof(dashed) / sizeof(dashed[0]); i++)
+		if ((n_dashes == 1 || n_dashes == 2) && strcmp(word + n_dashes, dashed[i].word) == 0)
+			return dashed[i].command;
+	return COMMAND_SERVE;
+}
+
 /* The program's own name counts, too: it may be installed as PostgreSQL's pg_isready. */
 static void take_command(struct walk *w)
 {
@@ -264,10 +331,7 @@ static void take_command(struct walk *w)
 	}
 	if (w->argc < 2)
 		return;
-	if (strcmp(w->argv[1], "check") == 0)
-		w->o->command = COMMAND_CHECK;
-	else if (strcmp(w->argv[1], "ready") == 0)
-		w->o->command = COMMAND_READY;
+	w->o->command = command_of(w->argv[1]);
 	if (w->o->command != COMMAND_SERVE)
 		w->at++;
 }
@@ -361,6 +425,24 @@ static void help_ready(const struct options *o, struct str *out)
 	                              "\n");
 }
 
+static void help_register(const struct options *o, struct str *out)
+{
+	str_printf(out,
+	           "pgweir -regservice registers a service of Windows that serves by this file.\n"
+	           "Its name is the setting service_name. The verb comes first.\n"
+	           "\n"
+	           "Usage:\n"
+	           "  %s -regservice CONFIG_FILE [OPTION]...   also -install\n"
+	           "  %s -unregservice CONFIG_FILE             also -uninstall\n"
+	           "\n",
+	           o->program, o->program);
+	help_options(o, out);
+	str_add_str(out, "\n"
+	                 "Then:  net start NAME      (or Start-Service, services.msc)\n"
+	                 "       sc control NAME paramchange   reads the file again\n"
+	                 "Exit status: 0 done, 1 not.\n");
+}
+
 void options_help(const struct options *o, struct str *out)
 {
 	if (o->command == COMMAND_CHECK) {
@@ -369,6 +451,10 @@ void options_help(const struct options *o, struct str *out)
 	}
 	if (o->command == COMMAND_READY) {
 		help_ready(o, out);
+		return;
+	}
+	if (o->command == COMMAND_REGISTER) {
+		help_register(o, out);
 		return;
 	}
 	str_printf(out,
@@ -386,9 +472,15 @@ void options_help(const struct options *o, struct str *out)
 	           o->program, o->program, o->program, o->program, o->program);
 	help_options(o, out);
 	str_add_str(out, "\n"
-	                 "Console:  psql -h 127.0.0.1 -p 6432 -U USER pgbouncer -c 'SHOW HELP'\n"
-	                 "Signals:  HUP reload, USR1 pause, USR2 resume, TERM exit when all clients\n"
-	                 "          have left, INT when all servers are free, QUIT exit now\n");
+	                 "Console:  psql -h 127.0.0.1 -p 6432 -U USER pgbouncer -c 'SHOW HELP'\n");
+	if (service_manager_exists())
+		str_printf(out,
+		           "Service:  %s -regservice CONFIG_FILE; -regservice --help says more\n"
+		           "Ctrl-C exits when all servers are free, Ctrl-Break now\n",
+		           o->program);
+	else
+		str_add_str(out, "Signals:  HUP reload, USR1 pause, USR2 resume, TERM exit when all clients\n"
+		                 "          have left, INT when all servers are free, QUIT exit now\n");
 }
 
 /* os/service.h, which needs no library for it */

@@ -7,6 +7,7 @@
 
 #include "base/attr.h"
 #include "base/str.h"
+#include "os/service_manager.h"
 
 struct environment;
 
@@ -14,7 +15,11 @@ struct environment;
 enum command {
 	COMMAND_SERVE,
 	COMMAND_CHECK, /* "check" */
-	COMMAND_READY  /* "ready", or the program's name is pg_isready */
+	COMMAND_READY, /* "ready", or the program's name is pg_isready */
+	/* of services of Windows; each with one or two dashes, as PgBouncer's */
+	COMMAND_REGISTER,   /* "-regservice" or "-install" */
+	COMMAND_UNREGISTER, /* "-unregservice" or "-uninstall" */
+	COMMAND_SERVICE     /* "-service": what the service manager types */
 };
 
 /* Texts point into the arguments. */
@@ -38,6 +43,10 @@ struct options {
 	/* of ready; NULL: not given. `user` and `quiet` as above, `source` may be NULL. */
 	bool is_pg_isready;
 	const char *host, *port, *timeout;
+
+	/* of -regservice; NULL: not given */
+	const char *account, *password, *depends;
+	enum service_begin begin;
 };
 
 enum options_result {

@@ -3,6 +3,7 @@
 
 #include "main/action.h"
 #include "main/supervisor.h"
+#include "os/service.h"
 #include "pool/opener.h"
 #include "pool/registry.h"
 #include "wire/sqlstate.h"
@@ -62,10 +63,13 @@ static void try_again(void *arg, struct pool *p)
 
 static void look_at_pause(struct action *a)
 {
-	if (!registry_is_paused(registry_of(a), a->database))
+	if (!registry_is_paused(registry_of(a), a->database)) {
 		action_fail(a, "the pause was ended by RESUME");
-	else if (registry_count_permits(registry_of(a), a->database) == 0)
+	} else if (registry_count_permits(registry_of(a), a->database) == 0) {
+		if (a->database == NULL)
+			service_notify_paused(true);
 		action_succeed(a);
+	}
 }
 
 static void resume(struct supervisor *s, const char *database)
@@ -74,6 +78,8 @@ static void resume(struct supervisor *s, const char *database)
 
 	registry_set_paused(s->office->registry, database, false, &s->out);
 	registry_each_pool(s->office->registry, database, try_again, &all);
+	if (database == NULL)
+		service_notify_paused(false);
 }
 
 /* Canceled: as if it had never been asked for. Who has just gone meant it, perhaps by way of a bad line. */
@@ -92,10 +98,13 @@ void pausing_pause(struct supervisor *s, const char *database, control_done *don
 
 	if (a == NULL)
 		return;
-	if (registry_is_paused(s->office->registry, NULL))
+	if (registry_is_paused(s->office->registry, NULL)) {
 		action_fail(a, "already paused");
-	else if (find_database(a, "pause"))
+	} else if (find_database(a, "pause")) {
 		registry_set_paused(s->office->registry, database, true, &s->out);
+		if (database == NULL)
+			service_notify_pausing();
+	}
 }
 
 void pausing_resume(struct supervisor *s, const char *database, control_done *done, void *asker)

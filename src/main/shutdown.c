@@ -11,6 +11,7 @@
 #include "admin/console.h"
 #include "base/clock.h"
 #include "main/action.h"
+#include "main/service_plan.h"
 #include "main/supervisor.h"
 #include "net/dns.h"
 #include "net/loop.h"
@@ -113,11 +114,11 @@ static void end_begin(struct supervisor *s)
 	end_visit(s);
 }
 
-/* systemd is told on the way; that it cannot be told the start has said already. */
+/* The service manager is told on the way; that it cannot be told the start has said already. */
 static void say_stopping(const struct supervisor *s)
 {
 	if (s->shutdown.stage == STAGE_RUNNING)
-		(void)!service_notify("STOPPING=1");
+		(void)!service_notify_stopping(service_stop_us(&s->config->settings));
 }
 
 /* From here nothing waits for anybody. */

@@ -22,9 +22,19 @@ static bool is_empty(const char *text)
 	return text == NULL || text[0] == '\0';
 }
 
-static void say_why(struct log *log, const struct conf_error *why)
+void start_say_why(struct log *log, const struct conf_error *why)
 {
-	log_write(log, LEVEL_ERROR, "%s%s%s", why->text, why->hint[0] == '\0' ? "" : "\nHINT: ", why->hint);
+	struct log_event e = {.level = LEVEL_ERROR, .event = "config_refused", .text = why->text, .hint = why->hint};
+
+	log_event(log, &e);
+}
+
+/* Behind start_say_why. */
+static void say_end(struct log *log, const char *text)
+{
+	struct log_event e = {.level = LEVEL_FATAL, .event = "refused_again", .text = text};
+
+	log_event(log, &e);
 }
 
 /* A file, a URL, or the environment. NULL, after saying why. */
@@ -39,7 +49,7 @@ static struct config *load(const struct options *o, struct log *log)
 	c = conf_is_url(o->source) ? config_from_url(o->source, &why)
 	                           : config_load(o->source, NULL, conf_read_file, NULL, &why);
 	if (c == NULL)
-		say_why(log, &why);
+		start_say_why(log, &why);
 	return c;
 }
 
@@ -63,9 +73,9 @@ struct config *start_load(const struct options *o, struct log *log)
 		return c;
 	}
 	if (c != NULL)
-		say_why(log, &why);
+		start_say_why(log, &why);
 	config_unref(c);
-	log_write(log, LEVEL_FATAL, "%s", failure_of(o));
+	say_end(log, failure_of(o));
 	return NULL;
 }
 
@@ -83,12 +93,27 @@ static bool become(const char *user, struct log *log)
 	return false;
 }
 
+/* Where accounts are chosen by whoever starts a process, it serves as any: a console of an administrator is common. */
+static void remark_account(const struct settings *s, struct log *log)
+{
+	if (!is_empty(s->user))
+		log_write(log, LEVEL_WARNING,
+		          "setting user has no effect on this platform: pgweir stays what it was started as\nHINT: The "
+		          "account of a service is chosen by -regservice CONFIG_FILE -U ACCOUNT.");
+	if (os_is_superuser())
+		log_write(log, LEVEL_WARNING,
+		          "pgweir has the rights of an administrator, which it does not need\nHINT: As a service "
+		          "(-regservice CONFIG_FILE) it gets an account of its own.");
+}
+
 bool start_user(const struct options *o, const struct settings *s, struct log *log)
 {
 	const char *user = o->user != NULL ? o->user : s->user;
 
-	if (!os_can_switch_user())
+	if (!os_can_switch_user()) {
+		remark_account(s, log);
 		return true;
+	}
 	if (!is_empty(user) && !become(user, log))
 		return false;
 	if (!os_is_superuser())
@@ -113,7 +138,7 @@ static bool open_log(struct logging *logging, const struct settings *s)
 bool start_account(const struct options *o, struct config *c, struct logging *logging)
 {
 	struct log *log = logging->log;
-	bool is_root = os_is_superuser(), tls;
+	bool is_root = os_can_switch_user() && os_is_superuser(), tls;
 	struct conf_error why;
 
 	memset(&why, 0, sizeof(why));
@@ -124,8 +149,8 @@ bool start_account(const struct options *o, struct config *c, struct logging *lo
 		return false;
 	if (tls)
 		return true;
-	say_why(log, &why);
-	log_write(log, LEVEL_FATAL, "TLS setup failed");
+	start_say_why(log, &why);
+	say_end(log, "TLS setup failed");
 	return false;
 }
 
@@ -224,11 +249,13 @@ bool start_pidfile(const struct settings *s, int *fd, struct log *log)
 
 void start_say_up(struct log *log, const char *loop_method)
 {
-	char dns[64], reason[128];
+	char dns[64], text[512], reason[128];
+	struct log_event e = {.level = LEVEL_LOG, .event = "started", .text = text};
 
-	log_write(log, LEVEL_LOG, "process up: PgBouncer %s, libevent %s (%s), adns: %s, tls: %s", PGBOUNCER_VERSION,
-	          libraries_event_version(), loop_method, libraries_dns_backend(dns, sizeof(dns)),
-	          libraries_tls_version());
+	snprintf(text, sizeof(text), "process up: PgBouncer %s, libevent %s (%s), adns: %s, tls: %s", PGBOUNCER_VERSION,
+	         libraries_event_version(), loop_method, libraries_dns_backend(dns, sizeof(dns)),
+	         libraries_tls_version());
+	log_event(log, &e);
 	if (!service_notify("READY=1"))
 		log_write(log, LEVEL_WARNING, "could not notify service manager: %s",
 		          os_error_text(errno, reason, sizeof(reason)));

@@ -13,6 +13,9 @@
 /* The file, the URL or the environment. NULL, after saying why in the log. */
 struct config *start_load(const struct options *o, struct log *log) MUST_USE;
 
+/* What is wrong with a configuration. */
+void start_say_why(struct log *log, const struct conf_error *why);
+
 /* Each returns false after saying why in the log. In the order of the start: */
 
 /* TLS, account and log file. Keys are read before another account is taken on, which may not be allowed to; the log

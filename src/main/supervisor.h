@@ -64,6 +64,7 @@ struct listening {
 	bool full_told;              /* the log has said so */
 	uint64_t full_told_us;       /* when it last did; 0: never */
 	uint16_t next_worker;
+	char refused[320], refused_hint[1000]; /* main's, at the start: of the last address where we could not listen */
 	bool passed;              /* the sockets are the service manager's, which goes on listening on them */
 	struct visit visit;       /* closes the TCP listeners */
 	bool visiting;            /* main's: it is under way, */

@@ -11,10 +11,8 @@
 #ifdef HAVE_CARES
 
 #include <ares.h>
-#include <arpa/nameser.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/time.h>
 
 #include "base/clock.h"
 #include "base/list.h"
@@ -25,6 +23,10 @@
 /* The first server that is silent costs this; each is asked TRIES times, with doubled patience. */
 #define PATIENCE_MS 2000
 #define TRIES 3
+
+/* RFC 1035 */
+#define CLASS_IN 1
+#define TYPE_SOA 6
 
 /* The end of a question, whatever servers and search domains there are. */
 #define QUESTION_MAX_US (30 * US_PER_S)
@@ -329,7 +331,7 @@ static void ask(struct question *q, enum question_kind kind, const char *name)
 	struct ares_addrinfo_hints hints;
 
 	if (kind == QUESTION_SERIAL) {
-		ares_query(q->channel, name, ns_c_in, ns_t_soa, serial_came, q);
+		ares_query(q->channel, name, CLASS_IN, TYPE_SOA, serial_came, q);
 		return;
 	}
 	memset(&hints, 0, sizeof(hints));

@@ -25,6 +25,7 @@ struct making {
 	const struct tls_settings *s;
 	struct tls_context *context;
 	struct str cert, key, ca; /* the files */
+	bool in_directories;      /* the system's authorities: not all are in `ca` */
 	struct conf_error *why;
 };
 
@@ -67,10 +68,36 @@ static bool read_file(const struct making *m, const char *setting, const char *p
 	return fail(m, m->s->prefix, setting, path, os_error_text(error, reason, sizeof(reason)));
 }
 
+/* Where there is no other word for them, the system's authorities are a file like others. */
+static bool read_system(struct making *m)
+{
+	char reason[128];
+
+	if (tls_system_read(&m->ca, &m->in_directories))
+		return true;
+	(void)fail(m, m->s->prefix, "ca_file", CONF_TLS_SYSTEM, os_error_text(errno, reason, sizeof(reason)));
+	conf_hint(m->why,
+	          "The certificates that the system trusts cannot be read. Name a file of authorities instead.");
+	return false;
+}
+
+/* For clients the word means nothing: whom the system trusts may vouch for hosts, not for people. */
+static bool read_authorities(struct making *m)
+{
+	if (conf_tls_trusts_system(m->s))
+		return read_system(m);
+	if (read_file(m, "ca_file", m->s->ca_file, &m->ca))
+		return true;
+	if (m->s->for_clients && strcmp(m->s->ca_file, CONF_TLS_SYSTEM) == 0)
+		conf_hint(m->why, "Those whom the system trusts vouch for hosts, not for clients: name the file of the "
+		                  "authority that signs the certificates of yours.");
+	return false;
+}
+
 static bool read_files(struct making *m)
 {
 	return read_file(m, "cert_file", m->s->cert_file, &m->cert) &&
-	       read_file(m, "key_file", m->s->key_file, &m->key) && read_file(m, "ca_file", m->s->ca_file, &m->ca);
+	       read_file(m, "key_file", m->s->key_file, &m->key) && read_authorities(m);
 }
 
 static bool add_text(EVP_MD_CTX *digest, const char *text)
@@ -343,22 +370,38 @@ static bool set_authorities(const struct making *m)
 	return good || fail(m, m->s->prefix, "ca_file", m->s->ca_file, library_words());
 }
 
+/* Without anybody to trust no server can be verified. That is said to those who have asked for the system's; who has
+   named nobody learns it from the first connection, as with PgBouncer. */
+static bool trust_system(const struct making *m)
+{
+	switch (tls_system_trust(m->context->ssl, &m->ca, m->in_directories)) {
+	case TLS_SYSTEM_TRUSTED:
+		return true;
+	case TLS_SYSTEM_NO_MEMORY:
+		return conf_fail_memory(m->why, NULL, 0);
+	case TLS_SYSTEM_EMPTY:
+		break;
+	}
+	if (m->s->ca_file[0] == '\0')
+		return true;
+	(void)fail(m, m->s->prefix, "ca_file", CONF_TLS_SYSTEM, "this system has no certificates of authorities");
+	conf_hint(m->why, "On Debian and Alpine they are the package ca-certificates. Or name a file of authorities.");
+	return false;
+}
+
 /* With no_authority_names a client is not asked for its certificate, and not told any names. */
 static bool set_verification(const struct making *m)
 {
 	SSL_CTX *ssl = m->context->ssl;
 	int verify = SSL_VERIFY_NONE;
 
-	if (m->s->ca_file[0] != '\0' && !set_authorities(m))
+	if (conf_tls_trusts_system(m->s) ? !trust_system(m) : m->s->ca_file[0] != '\0' && !set_authorities(m))
 		return false;
 	/* below verify-ca clients may show one, for HBA lines with method cert; what they show must be right */
 	if (m->s->for_clients && m->s->ca_file[0] != '\0')
 		verify = SSL_VERIFY_PEER;
-	if (m->s->mode >= TLS_MODE_VERIFY_CA) {
+	if (m->s->mode >= TLS_MODE_VERIFY_CA)
 		verify = SSL_VERIFY_PEER | (m->s->for_clients ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0);
-		if (m->s->ca_file[0] == '\0' && SSL_CTX_set_default_verify_paths(ssl) != 1)
-			return conf_fail_memory(m->why, NULL, 0);
-	}
 	SSL_CTX_set_verify(ssl, verify, verify == SSL_VERIFY_NONE ? NULL : tls_verify_callback);
 	return true;
 }
@@ -439,6 +482,13 @@ static bool check_together(const struct making *m)
 	if (s->for_clients && s->mode >= TLS_MODE_VERIFY_CA && s->ca_file[0] == '\0')
 		return conf_fail(m->why, NULL, 0, "client_tls_sslmode = %s requires client_tls_ca_file",
 		                 tls_mode_name(s->mode));
+	if (!s->for_clients && strcmp(s->ca_file, CONF_TLS_SYSTEM) == 0 && s->mode != TLS_MODE_VERIFY_FULL) {
+		(void)fail(m, s->prefix, "ca_file", CONF_TLS_SYSTEM, "it needs server_tls_sslmode = verify-full");
+		conf_hint(m->why,
+		          "Anybody can get a certificate from those whom the system trusts, for a name of his own: "
+		          "only with verify-full is the name compared. A file of that name is ./system.");
+		return false;
+	}
 	if (has_key != has_cert)
 		return conf_fail(m->why, NULL, 0, "%s_key_file and %s_cert_file must be set together", s->prefix,
 		                 s->prefix);

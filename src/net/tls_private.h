@@ -5,9 +5,11 @@
 #include <openssl/ssl.h>
 #include <stdbool.h>
 
+#include "base/attr.h"
 #include "base/failure.h"
 #include "base/list.h"
 #include "base/shared.h"
+#include "base/str.h"
 #include "conf/settings.h"
 
 #define TLS_ALPN "\x0apostgresql"
@@ -32,6 +34,20 @@ static inline const struct tls_context *tls_context_of(const struct shared *shar
 
 /* tls_stream.c: the BIO of our own. NULL: out of memory. */
 BIO_METHOD *tls_bio_method_new(void);
+
+/* ---- tls_system.c ---- */
+
+/* Of the certificates that the system trusts, those that can be read now, as PEM. `*in_directories`: others are looked
+   up one by one when they are asked for. False with errno set. */
+bool tls_system_read(struct str *pem, bool *in_directories) MUST_USE;
+
+enum tls_system_trusted {
+	TLS_SYSTEM_TRUSTED,
+	TLS_SYSTEM_EMPTY, /* there is nobody to trust */
+	TLS_SYSTEM_NO_MEMORY
+};
+/* Trusts those. What is no certificate to the library is passed over: it is the system's, not ours to judge. */
+enum tls_system_trusted tls_system_trust(SSL_CTX *ssl, const struct str *pem, bool in_directories) MUST_USE;
 
 /* ---- tls_verify.c ---- */
 

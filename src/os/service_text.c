@@ -43,6 +43,11 @@ static void put_quoted(struct str *out, const char *argument)
 void service_put_command_line(struct str *out, const char *program, const char *config)
 {
 	put_quoted(out, program);
+	service_put_command_end(out, config);
+}
+
+void service_put_command_end(struct str *out, const char *config)
+{
 	str_add_str(out, " -service ");
 	put_quoted(out, config);
 }

@@ -14,6 +14,9 @@ bool service_name_is_good(const char *name) MUST_USE;
 /* `"program" -service "config"`, quoted so that it is taken apart as it was meant. */
 void service_put_command_line(struct str *out, const char *program, const char *config);
 
+/* What such a command line ends with. */
+void service_put_command_end(struct str *out, const char *config);
+
 /* The account as the manager wants it. NULL or "": the service's own virtual one. LocalService and NetworkService may
    come without their authority; a name without a domain is one of this machine. */
 void service_put_account(struct str *out, const char *given, const char *service);

@@ -172,6 +172,7 @@ static void add_config(struct facts *f, const struct opener_pool *op, const stru
 	/* what is configured, where it is in force: never on Unix sockets */
 	f->tls = set->server_tls == NULL || f->is_unix ? "off" : tls_mode_name(tls.mode);
 	f->ca_file = tls.ca_file;
+	f->system_ca = conf_tls_trusts_system(&tls);
 	f->encrypted = set->server_tls != NULL && !f->is_unix && tls.mode >= TLS_MODE_REQUIRE;
 	f->config_database = op->pool->database;
 	if (d->file != NULL) {

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import socket
 import ssl
 import struct
@@ -13,6 +14,7 @@ import pytest
 from certificates import Authority, certify, turn_tls_on
 from cluster import Cluster
 from processes import account
+from told import is_served
 from waiting import until
 from wire import SSL_REQUEST, Closed, ServerError, Wire, query, startup
 
@@ -396,6 +398,37 @@ def test_a_certificate_of_a_stranger_is_not_trusted(start_pooler, tls_cluster, s
 	assert said.code == "08001"
 	assert 'certificate verify failed: unable to get local issuer certificate, issuer "/CN=authority"' in said.text
 	assert stranger.cert in said.fields["H"] and stranger.cert in said.fields["D"]
+
+
+def test_whom_the_system_trusts_is_trusted(start_pooler, tls_cluster, authority, stranger, monkeypatch):
+	settings = {"server_tls_sslmode": "verify-full", "server_tls_ca_file": "system", "error_sqlstate": "precise"}
+	monkeypatch.setenv("SSL_CERT_DIR", "/nonexistent")
+	monkeypatch.setenv("SSL_CERT_FILE", authority.cert)
+	with behind(start_pooler, tls_cluster, **settings).login() as w:
+		assert is_encrypted(w)
+	bundle = os.path.join(stranger.folder, "bundle.crt")
+	shutil.copy(stranger.cert, bundle)
+	monkeypatch.setenv("SSL_CERT_FILE", bundle)
+	pooler = behind(start_pooler, tls_cluster, **settings)
+	said = first_error(pooler)
+	assert 'certificate verify failed: unable to get local issuer certificate, issuer "/CN=authority"' in said.text
+	assert "those that this system trusts (server_tls_ca_file = system" in said.fields["D"]
+	assert "name that in server_tls_ca_file" in said.fields["H"] and "update-ca-certificates" in said.fields["H"]
+	# the system learns
+	shutil.copy(authority.cert, bundle)
+	pooler.console("RELOAD")
+	until(lambda: is_served(pooler), 20, "the server is trusted")
+
+
+def test_the_system_is_trusted_with_names_only_and_if_it_knows_anybody(start_pooler, tls_cluster, monkeypatch):
+	with pytest.raises(AssertionError) as caught:
+		behind(start_pooler, tls_cluster, server_tls_sslmode="verify-ca", server_tls_ca_file="system")
+	assert "invalid server_tls_ca_file: system: it needs server_tls_sslmode = verify-full" in str(caught.value)
+	monkeypatch.setenv("SSL_CERT_DIR", "/nonexistent")
+	monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent")
+	with pytest.raises(AssertionError) as caught:
+		behind(start_pooler, tls_cluster, server_tls_sslmode="verify-full", server_tls_ca_file="system")
+	assert "this system has no certificates of authorities" in str(caught.value)
 
 
 @pytest.mark.parametrize("days, words, fact", [

@@ -3,7 +3,6 @@
 #define TEST_CONF_FILES_H
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -46,7 +45,7 @@ static inline int fake_list(void *context, const char *directory, const char *pa
 		if (strncmp(file->path, directory, len) != 0 || file->path[len] != '/')
 			continue;
 		exists = true;
-		if (fnmatch(pattern, file->path + len + 1, FNM_PERIOD | FNM_PATHNAME) != 0)
+		if (strchr(file->path + len + 1, '/') != NULL || !directory_name_fits(pattern, file->path + len + 1))
 			continue;
 		found[n] = mem_copy_str(file->path + len + 1);
 		if (found[n++] == NULL)

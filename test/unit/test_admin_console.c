@@ -5,6 +5,7 @@
 
 #include "admin/terminal.h"
 #include "log_file.h"
+#include "place.h"
 
 #define CONF "[databases]\napp = host=127.0.0.1\n[pgbouncer]\nauth_type=trust\n"
 
@@ -33,19 +34,18 @@ static void a_period_is_logged_if_log_stats_is_on(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
-		char path[] = "/tmp/test-console-XXXXXX";
-		int fd = mkstemp(path);
+		char place[PLACE_BYTES], path[PLACE_BYTES + 8];
 		struct bench b;
 
-		assert_true(fd >= 0);
-		close(fd);
+		place_make(place);
+		snprintf(path, sizeof(path), "%s/log", place);
 		bench_begin(&b, confs[i], NULL);
 		assert_true(log_to_file(b.log, path));
 		console_stats_period(b.console);
 		assert_true(run_until(b.loop, period_is_over, &b));
 		assert_int_equal(strstr(log_content(path), " LOG stats: 0 xacts/s, 0 queries/s, ") != NULL, i == 0);
 		bench_finish(&b);
-		unlink(path);
+		place_remove(place);
 	}
 }
 
@@ -70,14 +70,13 @@ static void commands_errors_and_ends_are_logged(void **state)
 	    NULL};
 	static const char *const commands[] = {"pause app", "reload", "shutdown wait_for_clients",
 	                                       "set auth_user = hidden"};
-	char path[] = "/tmp/test-console-XXXXXX";
-	int fd = mkstemp(path);
+	char place[PLACE_BYTES], path[PLACE_BYTES + 8];
 	struct bench b;
 	struct bench_client *c;
 
 	(void)state;
-	assert_true(fd >= 0);
-	close(fd);
+	place_make(place);
+	snprintf(path, sizeof(path), "%s/log", place);
 	bench_begin(&b, CONF, NULL);
 	assert_true(log_to_file(b.log, path));
 	c = bench_connect(&b, CONSOLE_ADMIN);
@@ -96,7 +95,7 @@ static void commands_errors_and_ends_are_logged(void **state)
 	assert_null(strstr(log_content(path), "SHOW command"));
 	bench_disconnect(c);
 	bench_finish(&b);
-	unlink(path);
+	place_remove(place);
 }
 
 static void connections_are_counted(void **state)

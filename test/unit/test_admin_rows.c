@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "admin/rows.h"
+#include "place.h"
 
 static void a_row_is_a_message_of_texts(void **state)
 {
@@ -52,7 +53,7 @@ static void values_are_written_as_postgres_would(void **state)
 	struct row r = {.out = &out};
 
 	(void)state;
-	setenv("TZ", "UTC", 1);
+	place_set_variable("TZ", "UTC");
 	tzset();
 	str_init(&out, 100);
 	row_int(&r, INT32_MAX);

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "conf/file.h"
 #include "conf_files.h"
+#include "place.h"
 
 /* Writes down what the parser says. */
 static bool note_section(void *context, const char *name, const char *file, unsigned line, struct conf_error *why)
@@ -126,20 +127,16 @@ static void included_files_are_also_sought_beside_the_including_one(void **state
 
 static void write_file(const char *place, const char *name, const char *content)
 {
-	char path[200];
-	FILE *f;
+	char path[PLACE_BYTES + 40];
 
 	snprintf(path, sizeof(path), "%s/%s", place, name);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	assert_true(fputs(content, f) >= 0);
-	assert_int_equal(fclose(f), 0);
+	place_put(path, content);
 }
 
 /* What is read from real files, without the place in front of their names. */
 static void check_place(const char *place, const char *content, const char *story)
 {
-	char path[200], *at;
+	char path[PLACE_BYTES + 40], *at;
 	struct conf_error why = {"", 0, "", ""};
 	struct str said;
 
@@ -158,10 +155,10 @@ static void check_place(const char *place, const char *content, const char *stor
 
 static void a_pattern_includes_all_files_that_fit(void **state)
 {
-	char place[] = "/tmp/test_conf_file.XXXXXX", absolute[100];
+	char place[PLACE_BYTES], absolute[PLACE_BYTES + 40];
 
 	(void)state;
-	assert_non_null(mkdtemp(place));
+	place_make(place);
 	write_file(place, "b.ini", "b=1\n[t]\n");
 	write_file(place, "a.ini", "a=1\n");
 	write_file(place, "[ab].cnf", "literal=1\n");
@@ -178,8 +175,7 @@ static void a_pattern_includes_all_files_that_fit(void **state)
 	            "could not load file \"none/*.ini\" in configuration (main:2): No such file or directory");
 	snprintf(absolute, sizeof(absolute), "[s]\n%%include %s/a.i*\n", place);
 	check_place(place, absolute, "main:1 [s]\na.ini:1 <a>=<1>\n");
-	snprintf(absolute, sizeof(absolute), "rm -r %s", place);
-	assert_int_equal(system(absolute), 0);
+	place_remove(place);
 }
 
 static void includes_may_nest_ten_deep(void **state)

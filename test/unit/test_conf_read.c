@@ -9,24 +9,25 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "conf_files.h"
+#include "os/file.h"
+#include "place.h"
 
 static void whole_files_are_read(void **state)
 {
-	char path[] = "/tmp/test_conf_read.XXXXXX";
-	int descriptor = mkstemp(path);
-	FILE *file = fdopen(descriptor, "w");
+	char place[PLACE_BYTES], path[PLACE_BYTES + 8];
 	struct str content;
 
 	(void)state;
-	assert_non_null(file);
+	place_make(place);
+	snprintf(path, sizeof(path), "%s/file", place);
+	str_init(&content, 25000);
 	for (int i = 0; i < 5000; i++)
-		fprintf(file, "%04d\n", i);
-	assert_int_equal(fclose(file), 0);
+		str_printf(&content, "%04d\n", i);
+	place_put(path, str_text(&content));
+	str_fini(&content);
 	str_init(&content, 25000);
 	assert_int_equal(conf_read_file(NULL, path, &content), 0);
 	assert_int_equal(content.len, 25000);
@@ -35,11 +36,12 @@ static void whole_files_are_read(void **state)
 	str_init(&content, 24999);
 	assert_int_equal(conf_read_file(NULL, path, &content), EFBIG);
 	conf_forget(&content);
-	assert_int_equal(unlink(path), 0);
+	assert_true(file_remove(path));
 	str_init(&content, 100);
 	assert_int_equal(conf_read_file(NULL, path, &content), ENOENT);
-	assert_int_equal(conf_read_file(NULL, "/tmp", &content), EISDIR);
+	assert_int_equal(conf_read_file(NULL, place, &content), EISDIR);
 	conf_forget(&content);
+	place_remove(place);
 }
 
 static void paths_stand_beside_others(void **state)
@@ -83,18 +85,17 @@ static void the_working_directory_comes_first(void **state)
 
 static void directories_are_listed(void **state)
 {
-	char folder[] = "/tmp/pgweir-read-XXXXXX", path[64], **names = NULL;
+	char folder[PLACE_BYTES], path[PLACE_BYTES + 8], **names = NULL;
 
 	(void)state;
-	assert_non_null(mkdtemp(folder));
+	place_make(folder);
 	snprintf(path, sizeof(path), "%s/a.conf", folder);
-	fclose(fopen(path, "w"));
+	place_put(path, "");
 	assert_int_equal(conf_list_directory(NULL, folder, "*.conf", &names), 0);
 	assert_string_equal(names[0], "a.conf");
 	assert_null(names[1]);
 	directory_names_free(names);
-	unlink(path);
-	rmdir(folder);
+	place_remove(folder);
 	assert_int_equal(conf_list_directory(NULL, folder, "*.conf", &names), ENOENT);
 }
 
@@ -135,22 +136,19 @@ static void text_begins_behind_the_mark_of_utf8_and_utf16_is_refused(void **stat
 /* Umlauts, blanks, and more than 300 bytes: deep enough for what a file system takes as one name. */
 static void long_paths_with_blanks_and_umlauts_are_read(void **state)
 {
-	char folder[] = "/tmp/pgweir-read-XXXXXX", part[200], path[1000], *beside;
+	char folder[PLACE_BYTES], part[200], path[1000], *beside;
 	struct str content;
 	char *found = NULL;
 
 	(void)state;
-	assert_non_null(mkdtemp(folder));
+	place_make(folder);
 	memset(part, 'x', sizeof(part) - 1);
 	part[sizeof(part) - 1] = '\0';
 	snprintf(path, sizeof(path), "%s/Pr\xc3\xb6gramme und Dateien %s", folder, part);
-	assert_int_equal(mkdir(path, 0700), 0);
+	place_make_directory(path);
 	snprintf(path + strlen(path), sizeof(path) - strlen(path), "/%s users.txt", part);
 	assert_true(strlen(path) > 400);
-	FILE *file = fopen(path, "w");
-	assert_non_null(file);
-	fprintf(file, "here");
-	assert_int_equal(fclose(file), 0);
+	place_put(path, "here");
 	str_init(&content, 100);
 	beside = conf_path_beside(path, "weir.ini");
 	assert_non_null(beside);
@@ -160,10 +158,9 @@ static void long_paths_with_blanks_and_umlauts_are_read(void **state)
 	conf_forget(&content);
 	mem_free(found);
 	mem_free(beside);
-	assert_int_equal(unlink(path), 0);
 	*strrchr(path, '/') = '\0';
-	assert_int_equal(rmdir(path), 0);
-	assert_int_equal(rmdir(folder), 0);
+	place_remove(path);
+	place_remove(folder);
 }
 
 int main(void)

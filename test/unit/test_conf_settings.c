@@ -356,10 +356,10 @@ static void values_that_need_a_missing_part_say_so(void **state)
 	    {"dns_zone_check_period", "0.1", "lookups through c-ares"},
 	    {"resolv_conf", "/etc/x", "lookups through c-ares"},
 #endif
-	};
+	    {NULL, NULL, NULL}};
 	struct settings *s = (struct settings *)*state;
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; cases[i].name != NULL; i++) {
 		struct conf_error why;
 		char ends[200];
 

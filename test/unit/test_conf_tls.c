@@ -74,6 +74,26 @@ static void a_database_overrides_what_it_names_and_nothing_else(void **state)
 	config_unref(c);
 }
 
+static void the_system_is_trusted_where_it_is_named_or_nobody_is(void **state)
+{
+	struct tls_settings s = {.ca_file = "system", .mode = TLS_MODE_VERIFY_FULL};
+
+	(void)state;
+	assert_true(conf_tls_trusts_system(&s));
+	s.mode = TLS_MODE_PREFER;
+	assert_true(conf_tls_trusts_system(&s));
+	s.ca_file = "./system";
+	assert_false(conf_tls_trusts_system(&s));
+	s.ca_file = "";
+	assert_false(conf_tls_trusts_system(&s));
+	s.mode = TLS_MODE_VERIFY_CA;
+	assert_true(conf_tls_trusts_system(&s));
+	s.for_clients = true;
+	assert_false(conf_tls_trusts_system(&s));
+	s.ca_file = "system";
+	assert_false(conf_tls_trusts_system(&s));
+}
+
 static void a_change_of_a_databases_keys_renews_its_servers(void **state)
 {
 	struct config *c = load("[pgbouncer]\n[databases]\na=host=h\nb=host=h server_tls_sslmode=require\n"
@@ -96,6 +116,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(defaults_are_pgbouncers),
 	    cmocka_unit_test(a_database_overrides_what_it_names_and_nothing_else),
+	    cmocka_unit_test(the_system_is_trusted_where_it_is_named_or_nobody_is),
 	    cmocka_unit_test(a_change_of_a_databases_keys_renews_its_servers),
 	};
 

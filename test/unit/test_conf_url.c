@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "conf/url.h"
+#include "os/family.h"
 
 static struct config *from(const char *url)
 {
@@ -63,7 +64,7 @@ static void what_is_left_out_has_defaults(void **state)
 
 	(void)state;
 	assert_string_equal(config_database(c, 0)->name, "app");
-	assert_string_equal(config_database(c, 0)->hosts[0], "/var/run/postgresql");
+	assert_string_equal(config_database(c, 0)->hosts[0], os_is_windows() ? "localhost" : "/var/run/postgresql");
 	assert_int_equal(config_database(c, 0)->port, 5432);
 	config_unref(c);
 }
@@ -94,6 +95,22 @@ static void the_role_of_a_host_is_a_setting(void **state)
 
 	(void)state;
 	assert_int_equal(c->settings.target_session_attrs, SESSION_ATTRS_READ_WRITE);
+	config_unref(c);
+}
+
+static void whom_the_system_trusts_is_verified_in_full_unless_it_says_otherwise(void **state)
+{
+	struct config *c = from("postgres://u:x@a/d?sslrootcert=system");
+
+	(void)state;
+	assert_string_equal(c->settings.server_tls_ca_file, "system");
+	assert_int_equal(c->settings.server_tls_sslmode, TLS_MODE_VERIFY_FULL);
+	config_unref(c);
+	c = from("postgres://u:x@a/d?sslrootcert=system&sslmode=disable");
+	assert_int_equal(c->settings.server_tls_sslmode, TLS_MODE_DISABLE);
+	config_unref(c);
+	c = from("postgres://u:x@a/d?sslrootcert=./system");
+	assert_int_equal(c->settings.server_tls_sslmode, TLS_MODE_PREFER);
 	config_unref(c);
 }
 
@@ -159,14 +176,16 @@ static void a_slash_in_the_password_does_not_show_it(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(urls_are_told_from_files),
-	                                   cmocka_unit_test(a_url_makes_a_whole_configuration),
-	                                   cmocka_unit_test(what_is_left_out_has_defaults),
-	                                   cmocka_unit_test(hosts_come_in_all_forms),
-	                                   cmocka_unit_test(the_role_of_a_host_is_a_setting),
-	                                   cmocka_unit_test(a_name_with_a_comma_gets_no_rights),
-	                                   cmocka_unit_test(broken_urls_are_refused_without_their_password),
-	                                   cmocka_unit_test(a_slash_in_the_password_does_not_show_it)};
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(urls_are_told_from_files),
+	    cmocka_unit_test(a_url_makes_a_whole_configuration),
+	    cmocka_unit_test(what_is_left_out_has_defaults),
+	    cmocka_unit_test(hosts_come_in_all_forms),
+	    cmocka_unit_test(the_role_of_a_host_is_a_setting),
+	    cmocka_unit_test(whom_the_system_trusts_is_verified_in_full_unless_it_says_otherwise),
+	    cmocka_unit_test(a_name_with_a_comma_gets_no_rights),
+	    cmocka_unit_test(broken_urls_are_refused_without_their_password),
+	    cmocka_unit_test(a_slash_in_the_password_does_not_show_it)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -225,7 +225,7 @@ static void what_the_system_says_is_explained(void **state)
 
 static void what_we_noticed_ourselves_is_explained(void **state)
 {
-	struct facts outside = tcp, with_md5 = tcp, with_ca = tcp;
+	struct facts outside = tcp, with_md5 = tcp, with_ca = tcp, with_system = tcp;
 	const struct {
 		enum failure_phase phase;
 		enum failure_domain domain;
@@ -333,6 +333,19 @@ static void what_we_noticed_ourselves_is_explained(void **state)
 	      "Authorities in use: /etc/ca.crt. Database ",
 	      "Put the certificate of the authority that issued it into /etc/ca.crt. If the server's certificate need "
 	      "not be verified, set server_tls_sslmode = require."}},
+	    {PHASE_TLS,
+	     DOMAIN_TLS,
+	     FAILURE_TLS_NOT_TRUSTED,
+	     "unable to get local issuer certificate, issuer \"/CN=x\"",
+	     &with_system,
+	     {"tls_not_trusted", VERDICT_UNREACHED, SCOPE_ADDRESS, "08001",
+	      "could not establish TLS with " TARGET
+	      ": certificate verify failed: unable to get local issuer certificate, issuer \"/CN=x\"",
+	      "Authorities in use: those that this system trusts (server_tls_ca_file = system, or empty). Database ",
+	      "Write the certificate of the authority that issued it to a file, and name that in server_tls_ca_file. "
+	      "Or "
+	      "let this system trust it: put it into /usr/local/share/ca-certificates and run update-ca-certificates, "
+	      "and RELOAD."}},
 	    {PHASE_TLS,
 	     DOMAIN_TLS,
 	     FAILURE_TLS_EXPIRED,
@@ -562,6 +575,8 @@ static void what_we_noticed_ourselves_is_explained(void **state)
 	outside.in_container = false;
 	with_md5.stored = STORED_MD5;
 	with_ca.ca_file = "/etc/ca.crt";
+	with_system.ca_file = "system";
+	with_system.system_ca = true;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct failure f;
 
@@ -729,6 +744,7 @@ static struct facts facts_for(enum rule_when when)
 
 	facts.is_unix = when == ON_UNIX || when == ON_UNIX_IN_CONTAINER;
 	facts.in_container = when == ON_UNIX_IN_CONTAINER || when == IN_CONTAINER || when == LOCAL_IN_CONTAINER;
+	facts.system_ca = when == SYSTEM_CA;
 	facts.forced_user = when == FORCED_USER || when == MD5_STORED_FORCED_USER;
 	if (when == LOCAL_IN_CONTAINER)
 		facts.host = "localhost";
@@ -736,6 +752,8 @@ static struct facts facts_for(enum rule_when when)
 	facts.below_windows = when == OUTSIDE_ON_WINDOWS;
 	if (when == LOCAL_ON_WINDOWS)
 		facts.host = "localhost";
+	if (when == WITHOUT_HOST)
+		facts.host = NULL;
 	if (when == OUTSIDE_OF_CONTAINER || when == OUTSIDE_ON_WINDOWS)
 		facts.host = "host.docker.internal";
 	if (when == SCRAM_STORED)
@@ -1303,6 +1321,24 @@ static void hints_know_windows(void **state)
 	}
 }
 
+static void a_line_without_host_and_no_place_for_sockets_is_explained(void **state)
+{
+	static const struct facts without = {.database = "app", .config_place = "pgweir.ini:3"}, with = {.host = "db"};
+	struct failure f;
+	struct verdict v;
+
+	(void)state;
+	failure_init(&f);
+	failure_set(&f, PHASE_RESOLVE, DOMAIN_POOLER, FAILURE_NO_ADDRESS, NULL);
+	check_hint(&f, &without, "Write host= into pgweir.ini:3: without it");
+	check_hint(&f, &with, "Check the spelling of host=");
+	verdict_init(&v);
+	explain(&f, &without, &v);
+	assert_string_equal(str_text(&v.message), "no host to connect to");
+	assert_string_equal(v.class, "no_address");
+	verdict_fini(&v);
+}
+
 static void a_socket_on_a_system_without_them_is_explained(void **state)
 {
 	struct facts facts = {.host = "C:/run", .is_unix = true, .config_place = "pgweir.ini:3", .on_windows = true};
@@ -1583,6 +1619,7 @@ int main(void)
 	    cmocka_unit_test(md5_is_in_the_line_if_nothing_else_is_stored),
 	    cmocka_unit_test(hints_know_containers),
 	    cmocka_unit_test(hints_know_windows),
+	    cmocka_unit_test(a_line_without_host_and_no_place_for_sockets_is_explained),
 	    cmocka_unit_test(a_socket_on_a_system_without_them_is_explained),
 	    cmocka_unit_test(servers_on_windows_are_told_where_their_file_is),
 	    cmocka_unit_test(addresses_that_were_translated_are_named),

@@ -8,11 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "conf/environment.h"
 #include "main/action.h"
 #include "main/supervisor.h"
+#include "os/file.h"
+#include "place.h"
 #include "pool/opener.h"
 #include "worker/client.h"
 #include "worker/server.h"
@@ -120,7 +121,7 @@ struct world {
 	struct supervisor s;
 	struct office office;
 	struct logging logging;
-	char path[64];
+	char place[PLACE_BYTES], path[PLACE_BYTES + 8];
 	int n_answers;
 	bool ok;
 	char error[128], detail[512], sqlstate[8], notice[128];
@@ -141,24 +142,20 @@ static void answered(void *arg, const struct control_reply *reply)
 
 static void write_file(const struct world *w, const char *settings)
 {
-	FILE *f = fopen(w->path, "w");
+	char text[1000];
 
-	assert_non_null(f);
-	fprintf(f, "[databases]\napp = host=127.0.0.1\n[pgbouncer]\n%s\n", settings);
-	fclose(f);
+	snprintf(text, sizeof(text), "[databases]\napp = host=127.0.0.1\n[pgbouncer]\n%s\n", settings);
+	place_put(w->path, text);
 }
 
 static int set_up(void **state)
 {
 	struct world *w = (struct world *)calloc(1, sizeof(*w));
 	struct conf_error why;
-	int fd;
 
 	assert_non_null(w);
-	snprintf(w->path, sizeof(w->path), "/tmp/pgweir-test-XXXXXX");
-	fd = mkstemp(w->path);
-	assert_true(fd >= 0);
-	close(fd);
+	place_make(w->place);
+	snprintf(w->path, sizeof(w->path), "%s/file", w->place);
 	write_file(w, "default_pool_size = 5");
 	w->s.log = log_new();
 	assert_non_null(w->s.log);
@@ -191,7 +188,7 @@ static int tear_down(void **state)
 	config_unref(worker.config);
 	logging_fini(&w->logging);
 	log_free(w->s.log);
-	unlink(w->path);
+	place_remove(w->place);
 	free(w);
 	return 0;
 }
@@ -244,34 +241,27 @@ static void a_reload_reads_the_environment_where_that_is_the_source(void **state
 {
 	struct world *w = (struct world *)*state;
 	const char *variables[] = {"DB_HOST=127.0.0.1", "DEFAULT_POOL_SIZE_FILE=", NULL};
-	char file[128], password[sizeof(file) + 32];
+	char file[PLACE_BYTES + 40], password[sizeof(file) + 32];
 	struct environment e = {(char *const *)(uintptr_t)variables, conf_read_file, NULL, can_write, false};
 	struct conf_error why;
-	FILE *f;
 
 	snprintf(file, sizeof(file), "%s.size", w->path);
 	snprintf(password, sizeof(password), "DEFAULT_POOL_SIZE_FILE=%s", file);
 	variables[1] = password;
-	f = fopen(file, "w");
-	assert_non_null(f);
-	fputs("5\n", f);
-	fclose(f);
+	place_put(file, "5\n");
 	config_unref(w->s.config);
 	config_unref(worker.config);
 	w->s.config = config_from_environment(&e, NULL, &why);
 	assert_non_null(w->s.config);
 	worker.config = config_ref(w->s.config);
 	w->s.environment = &e;
-	f = fopen(file, "w");
-	assert_non_null(f);
-	fputs("7\n", f);
-	fclose(f);
+	place_put(file, "7\n");
 	edition_reload(&w->s, answered, w);
 	turn(w);
 	assert_true(w->ok);
 	expect_everywhere(w, 7);
 	/* what cannot be read reaches nobody */
-	unlink(file);
+	file_remove(file);
 	edition_reload(&w->s, answered, w);
 	turn(w);
 	assert_false(w->ok);

@@ -8,15 +8,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "main/logging.h"
+#include "os/file.h"
+#include "place.h"
 
 struct world {
 	struct log *log;
 	struct logging logging;
 	struct settings settings;
-	char directory[64], one[80], two[80];
+	char directory[PLACE_BYTES], one[PLACE_BYTES + 16], two[PLACE_BYTES + 16];
 };
 
 static int set_up(void **state)
@@ -27,8 +28,7 @@ static int set_up(void **state)
 	w->log = log_new();
 	assert_non_null(w->log);
 	logging_init(&w->logging, w->log, 0, true);
-	snprintf(w->directory, sizeof(w->directory), "/tmp/pgweir-test-XXXXXX");
-	assert_non_null(mkdtemp(w->directory));
+	place_make(w->directory);
 	snprintf(w->one, sizeof(w->one), "%s/one.log", w->directory);
 	snprintf(w->two, sizeof(w->two), "%s/two.log", w->directory);
 	*state = w;
@@ -41,9 +41,7 @@ static int tear_down(void **state)
 
 	logging_fini(&w->logging);
 	log_free(w->log);
-	unlink(w->one);
-	unlink(w->two);
-	rmdir(w->directory);
+	place_remove(w->directory);
 	free(w);
 	return 0;
 }
@@ -51,7 +49,7 @@ static int tear_down(void **state)
 /* What the file holds, in `buf`. */
 static const char *content(const char *path, char *buf, size_t size)
 {
-	FILE *f = fopen(path, "r");
+	FILE *f = file_open(path);
 	size_t n;
 
 	assert_non_null(f);
@@ -91,7 +89,7 @@ static void a_file_that_was_moved_away_is_opened_anew(void **state)
 
 	w->settings.logfile = w->one;
 	apply(w);
-	assert_int_equal(rename(w->one, w->two), 0);
+	assert_true(file_rename(w->one, w->two));
 	apply(w);
 	log_write(w->log, LEVEL_LOG, "after");
 	assert_non_null(strstr(content(w->one, buf, sizeof(buf)), "after"));
@@ -100,14 +98,15 @@ static void a_file_that_was_moved_away_is_opened_anew(void **state)
 static void a_file_that_cannot_be_opened_is_refused_and_changes_nothing(void **state)
 {
 	struct world *w = (struct world *)*state;
-	char bad[100], why[256], buf[1024];
+	char bad[PLACE_BYTES + 16], why[512], buf[1024];
 
 	w->settings.logfile = w->one;
 	apply(w);
 	snprintf(bad, sizeof(bad), "%s/missing/x.log", w->directory);
 	w->settings.logfile = bad;
 	assert_false(logging_check(&w->settings, why, sizeof(why)));
-	assert_non_null(strstr(why, "could not open log file \"/tmp/pgweir-test-"));
+	assert_non_null(strstr(why, "could not open log file \""));
+	assert_non_null(strstr(why, bad));
 	assert_non_null(strstr(why, "No such file or directory"));
 	assert_false(logging_apply(&w->logging, &w->settings, why, sizeof(why)));
 	log_write(w->log, LEVEL_LOG, "still here");

@@ -304,6 +304,90 @@ static void version_begins_as_pgbouncer_and_ends_as_pgweir(void **state)
 	str_fini(&text);
 }
 
+static void verbs_of_services_have_one_dash_or_two_and_come_first(void **state)
+{
+	static const struct {
+		const char *verb;
+		enum command command;
+	} rows[] = {
+	    {"-regservice", COMMAND_REGISTER},     {"--regservice", COMMAND_REGISTER},
+	    {"-install", COMMAND_REGISTER},        {"--install", COMMAND_REGISTER},
+	    {"-unregservice", COMMAND_UNREGISTER}, {"--unregservice", COMMAND_UNREGISTER},
+	    {"-uninstall", COMMAND_UNREGISTER},    {"--uninstall", COMMAND_UNREGISTER},
+	    {"-service", COMMAND_SERVICE},         {"--service", COMMAND_SERVICE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct outcome out = PARSE(rows[i].verb, "C:\\a b\\x.ini");
+
+		assert_int_equal(out.result, OPTIONS_RUN);
+		assert_int_equal(out.o.command, rows[i].command);
+		assert_string_equal(out.o.source, "C:\\a b\\x.ini");
+		str_fini(&out.why);
+	}
+}
+
+static void elsewhere_a_verb_of_services_is_no_verb(void **state)
+{
+	static const char *const verbs[] = {"-regservice", "--unregservice", "--uninstall", "---regservice",
+	                                    "-Regservice"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		struct outcome out = PARSE("x.ini", verbs[i]);
+
+		assert_int_equal(out.result, OPTIONS_WRONG);
+		str_fini(&out.why);
+		if (i < 3)
+			continue;
+		out = PARSE(verbs[i], "x.ini");
+		assert_int_equal(out.result, OPTIONS_WRONG);
+		str_fini(&out.why);
+	}
+}
+
+static void a_service_is_registered_as_the_options_say(void **state)
+{
+	struct outcome out = PARSE("-regservice", "x.ini", "-U", "SHOP\\pooler", "-P", "s3cret", "--start=demand",
+	                           "--depends=RPCSS,postgresql-x64-16");
+
+	(void)state;
+	assert_int_equal(out.result, OPTIONS_RUN);
+	assert_string_equal(out.o.source, "x.ini");
+	assert_string_equal(out.o.account, "SHOP\\pooler");
+	assert_string_equal(out.o.password, "s3cret");
+	assert_int_equal(out.o.begin, SERVICE_ON_DEMAND);
+	assert_string_equal(out.o.depends, "RPCSS,postgresql-x64-16");
+	out = PARSE("-regservice", "x.ini", "--start", "auto");
+	assert_int_equal(out.o.begin, SERVICE_AUTOMATIC);
+	out = PARSE("-regservice", "x.ini");
+	assert_int_equal(out.o.begin, SERVICE_DELAYED);
+	assert_null(out.o.account);
+	assert_null(out.o.password);
+	assert_null(out.o.depends);
+	assert_int_equal(PARSE("-regservice", "--help").result, OPTIONS_HELP);
+}
+
+static void assert_wrong(struct outcome out, const char *why)
+{
+	assert_int_equal(out.result, OPTIONS_WRONG);
+	if (strstr(str_text(&out.why), why) == NULL)
+		fail_msg("not said: %s\nbut: %s", why, str_text(&out.why));
+	str_fini(&out.why);
+}
+
+static void what_a_service_does_not_take_is_refused(void **state)
+{
+	(void)state;
+	assert_wrong(PARSE("-regservice", "x.ini", "--start=never"),
+	             "--start is delayed-auto, auto or demand, not \"never\"\nTry \"pgweir -regservice --help\"");
+	assert_wrong(PARSE("-regservice"), "no configuration file specified");
+	assert_wrong(PARSE("-unregservice", "x.ini", "-U", "a"), "invalid option -- 'U'");
+	assert_wrong(PARSE("-service", "x.ini", "-v"), "invalid option -- 'v'");
+	assert_wrong(PARSE("-regservice", "x.ini", "-U"), "option requires an argument -- 'U'");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +403,10 @@ int main(void)
 	    cmocka_unit_test(a_wrong_check_names_the_commands_own_help),
 	    cmocka_unit_test(help_fits_a_screen),
 	    cmocka_unit_test(version_begins_as_pgbouncer_and_ends_as_pgweir),
+	    cmocka_unit_test(verbs_of_services_have_one_dash_or_two_and_come_first),
+	    cmocka_unit_test(elsewhere_a_verb_of_services_is_no_verb),
+	    cmocka_unit_test(a_service_is_registered_as_the_options_say),
+	    cmocka_unit_test(what_a_service_does_not_take_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,6 +76,84 @@ static void what_is_wrong_is_named_with_its_file(void **state)
 	refused(&s, "invalid server_tls_ca_file: /nonexistent/ca: No such file or directory (database \"shop\")");
 }
 
+/* The context that comes after `was`; takes the reference to it. */
+static bool is_kept(struct shared **was, const struct tls_settings *s)
+{
+	struct shared *next = NULL;
+	struct conf_error why;
+	bool same;
+
+	memset(&why, 0, sizeof(why));
+	if (!tls_context_make(s, *was, &next, &why))
+		fail_msg("%s", why.text);
+	same = next == *was;
+	shared_unref(*was);
+	*was = next;
+	return same;
+}
+
+static void hint_is(const struct tls_settings *s, const char *words)
+{
+	struct shared *context = NULL;
+	struct conf_error why;
+
+	memset(&why, 0, sizeof(why));
+	assert_false(tls_context_make(s, NULL, &context, &why));
+	assert_non_null(strstr(why.hint, words));
+	assert_int_equal(why.hint[strlen(why.hint) - 1], '.'); /* it has not been cut off */
+}
+
+static void the_systems_authorities_need_the_name_compared_and_vouch_for_no_clients(void **state)
+{
+	static const enum tls_mode weaker[] = {TLS_MODE_ALLOW, TLS_MODE_PREFER, TLS_MODE_REQUIRE, TLS_MODE_VERIFY_CA};
+	struct tls_settings s;
+
+	(void)state;
+	s = tls_for_servers(TLS_MODE_VERIFY_FULL);
+	s.ca_file = "system";
+	for (size_t i = 0; i < sizeof(weaker) / sizeof(weaker[0]); i++) {
+		s.mode = weaker[i];
+		refused(&s, "invalid server_tls_ca_file: system: it needs server_tls_sslmode = verify-full");
+		hint_is(&s, "only with verify-full is the name compared");
+	}
+	s = tls_for_clients();
+	s.ca_file = "system";
+	refused(&s, "invalid client_tls_ca_file: system: No such file or directory");
+	hint_is(&s, "vouch for hosts, not for clients");
+}
+
+static void nobody_to_trust_is_told_to_whoever_has_asked(void **state)
+{
+	struct tls_settings s = tls_for_servers(TLS_MODE_VERIFY_FULL);
+	struct shared *context;
+
+	(void)state;
+	assert_int_equal(setenv("SSL_CERT_FILE", "/nonexistent", 1), 0);
+	assert_int_equal(setenv("SSL_CERT_DIR", "/nonexistent", 1), 0);
+	s.ca_file = "system";
+	s.database = "shop";
+	refused(
+	    &s,
+	    "invalid server_tls_ca_file: system: this system has no certificates of authorities (database \"shop\")");
+	hint_is(&s, "ca-certificates");
+	s.ca_file = "";
+	context = tls_context(&s);
+	s.ca_file = "system";
+	/* what is in the system's file counts for whether it is the same */
+	assert_int_equal(setenv("SSL_CERT_FILE", tls_cert, 1), 0);
+	assert_false(is_kept(&context, &s));
+	assert_true(is_kept(&context, &s));
+	assert_true(tls_make_files(tls_cert, tls_key));
+	assert_false(is_kept(&context, &s));
+	assert_string_equal(tls_context_ca_file(context), "system");
+	assert_int_equal(setenv("SSL_CERT_FILE", tls_folder, 1), 0);
+	refused(&s, "invalid server_tls_ca_file: system: Is a directory");
+	hint_is(&s, "cannot be read");
+	assert_int_equal(unsetenv("SSL_CERT_FILE"), 0);
+	assert_int_equal(unsetenv("SSL_CERT_DIR"), 0);
+	shared_unref(context);
+}
+
 static void whatever_pgbouncer_takes_is_taken(void **state)
 {
 	static const char *const protocols[] = {"",      "secure",  "default",          "all",          "legacy",
@@ -94,22 +172,6 @@ static void whatever_pgbouncer_takes_is_taken(void **state)
 		s.ciphers13 = i % 2 == 0 ? "" : "TLS_AES_128_GCM_SHA256";
 		shared_unref(tls_context(&s));
 	}
-}
-
-/* The context that comes after `was`; takes the reference to it. */
-static bool is_kept(struct shared **was, const struct tls_settings *s)
-{
-	struct shared *next = NULL;
-	struct conf_error why;
-	bool same;
-
-	memset(&why, 0, sizeof(why));
-	if (!tls_context_make(s, *was, &next, &why))
-		fail_msg("%s", why.text);
-	same = next == *was;
-	shared_unref(*was);
-	*was = next;
-	return same;
 }
 
 static void a_context_stays_until_something_differs(void **state)
@@ -138,6 +200,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(disabled_is_no_context),
 	    cmocka_unit_test(what_is_wrong_is_named_with_its_file),
+	    cmocka_unit_test(the_systems_authorities_need_the_name_compared_and_vouch_for_no_clients),
+	    cmocka_unit_test(nobody_to_trust_is_told_to_whoever_has_asked),
 	    cmocka_unit_test(whatever_pgbouncer_takes_is_taken),
 	    cmocka_unit_test(a_context_stays_until_something_differs),
 	};

@@ -10,6 +10,8 @@
 
 #include "base/mem.h"
 #include "net/stream.h"
+#include <sys/stat.h>
+
 #include "tls_bench.h"
 #include "until.h"
 
@@ -781,6 +783,57 @@ static void certificates_are_compared_with_host_and_authorities(void **state)
 	unlink(other_key);
 }
 
+/* The library's names for the system's places lead elsewhere. */
+static void with_places(const char *file, const char *directories)
+{
+	assert_int_equal(setenv("SSL_CERT_FILE", file, 1), 0);
+	assert_int_equal(setenv("SSL_CERT_DIR", directories, 1), 0);
+}
+
+static void servers_are_verified_by_those_whom_the_system_trusts(void **state)
+{
+	struct tls_settings s = tls_for_servers(TLS_MODE_VERIFY_FULL);
+	char directory[140], link[170];
+	FILE *f = fopen(tls_cert, "r");
+	X509 *cert = PEM_read_X509(f, NULL, NULL, NULL);
+	struct end client;
+
+	(void)state;
+	fclose(f);
+	s.ca_file = "system";
+	with_places(tls_cert, "/nonexistent");
+	try_with(&s, "localhost", &client);
+	assert_true(client.secured);
+	try_with(&s, "127.0.0.1", &client);
+	assert_int_equal(client.code, FAILURE_TLS_OTHER_NAME);
+	/* in a directory it is found by its hash */
+	snprintf(directory, sizeof(directory), "%s.d", tls_cert);
+	snprintf(link, sizeof(link), "%s/%08lx.0", directory, X509_subject_name_hash(cert));
+	assert_int_equal(mkdir(directory, 0700), 0);
+	assert_int_equal(symlink(tls_cert, link), 0);
+	with_places("/nonexistent", directory);
+	try_with(&s, "localhost", &client);
+	assert_true(client.secured);
+	/* there is somebody, but not this one */
+	assert_int_equal(unlink(link), 0);
+	snprintf(link, sizeof(link), "%s/00000000.0", directory);
+	assert_int_equal(symlink(tls_cert, link), 0);
+	try_with(&s, "localhost", &client);
+	assert_int_equal(client.code, FAILURE_TLS_NOT_TRUSTED);
+	assert_int_equal(unlink(link), 0);
+	/* the same when nobody is named; then it is no matter if there is nobody */
+	s.ca_file = "";
+	try_with(&s, "localhost", &client);
+	assert_int_equal(client.code, FAILURE_TLS_NOT_TRUSTED);
+	with_places(tls_cert, directory);
+	try_with(&s, "localhost", &client);
+	assert_true(client.secured);
+	assert_int_equal(rmdir(directory), 0);
+	assert_int_equal(unsetenv("SSL_CERT_FILE"), 0);
+	assert_int_equal(unsetenv("SSL_CERT_DIR"), 0);
+	X509_free(cert);
+}
+
 /* A client that shows the certificate of these files (none if empty) to a server that does not demand one; the name
    that the server then knows, "" for none, NULL: it broke off. */
 static const char *name_of_client(const char *cert, const char *key, char name[64])
@@ -978,6 +1031,7 @@ int main(void)
 	    cmocka_unit_test(clients_may_show_a_certificate_where_there_are_authorities),
 	    cmocka_unit_test(a_certificate_of_a_stranger_is_refused_even_where_none_is_demanded),
 	    cmocka_unit_test(certificates_are_compared_with_host_and_authorities),
+	    cmocka_unit_test(servers_are_verified_by_those_whom_the_system_trusts),
 	    cmocka_unit_test(a_client_may_begin_at_once_with_bytes_that_were_read_already),
 	    cmocka_unit_test(a_crowd_shakes_hands_a_few_at_a_time),
 	    cmocka_unit_test(missing_memory_is_a_failure_and_loses_nothing),

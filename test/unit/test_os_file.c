@@ -41,7 +41,7 @@ static void absolute_paths_are_told_from_relative_ones(void **state)
 /* Writes a line at its end. */
 static void add_line(int fd, const char *line)
 {
-	assert_int_equal(write(fd, line, strlen(line)), strlen(line));
+	assert_int_equal(write(fd, line, (unsigned)strlen(line)), strlen(line));
 }
 
 static void check_content(const char *path, const char *expected)

@@ -1,11 +1,10 @@
-/* Tests of src/os/posix/lock.c. */
+/* Tests of os/lock.h, of what is the same on all systems. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 /* cmocka needs those first */
 #include <cmocka.h>
-#include <errno.h>
 
 #include "os/lock.h"
 #include "os/thread.h"
@@ -17,55 +16,6 @@ struct shared {
 	struct lock lock;
 	int inside, most_inside, rounds;
 };
-
-/* What another thread gets when it tries without waiting. */
-static void *try_it(void *arg)
-{
-	struct shared *s = (struct shared *)arg;
-
-	s->inside = pthread_mutex_trylock(&s->lock.mutex);
-	if (s->inside == 0)
-		pthread_mutex_unlock(&s->lock.mutex);
-	return NULL;
-}
-
-static int tried_by_another_thread(struct shared *s)
-{
-	struct thread t;
-
-	assert_true(thread_start(&t, "other", try_it, s));
-	thread_join(&t);
-	return s->inside;
-}
-
-static void a_taken_lock_keeps_other_threads_out_until_it_is_dropped(void **state)
-{
-	struct shared s = {.inside = 0};
-
-	(void)state;
-	lock_init(&s.lock);
-	assert_int_equal(tried_by_another_thread(&s), 0);
-	lock_take(&s.lock);
-	assert_int_equal(tried_by_another_thread(&s), EBUSY);
-	lock_drop(&s.lock);
-	assert_int_equal(tried_by_another_thread(&s), 0);
-	lock_fini(&s.lock);
-}
-
-static void two_locks_know_nothing_of_each_other(void **state)
-{
-	struct shared a = {.inside = 0}, b = {.inside = 0};
-
-	(void)state;
-	lock_init(&a.lock);
-	lock_init(&b.lock);
-	lock_take(&a.lock);
-	assert_int_equal(tried_by_another_thread(&b), 0);
-	assert_int_equal(tried_by_another_thread(&a), EBUSY);
-	lock_drop(&a.lock);
-	lock_fini(&a.lock);
-	lock_fini(&b.lock);
-}
 
 static void *go_in_and_out(void *arg)
 {
@@ -99,27 +49,93 @@ static void one_thread_at_a_time_is_inside_and_sees_what_the_others_did(void **s
 	lock_fini(&s.lock);
 }
 
-static void the_place_of_a_lock_can_be_used_again(void **state)
+struct turns {
+	struct lock lock;
+	struct lock_signal changed;
+	int now; /* whose turn it is */
+	int said[2 * N_THREADS], n_said;
+};
+
+struct player {
+	struct turns *turns;
+	int me;
+};
+
+/* Waits for its turn, twice. */
+static void *play(void *arg)
 {
-	struct shared s = {.inside = 0};
+	struct player *p = (struct player *)arg;
+	struct turns *t = p->turns;
+
+	for (int round = 0; round < 2; round++) {
+		lock_take(&t->lock);
+		while (t->now != round * N_THREADS + p->me)
+			lock_wait(&t->changed, &t->lock);
+		t->said[t->n_said++] = t->now++;
+		lock_signal_all(&t->changed);
+		lock_drop(&t->lock);
+	}
+	return NULL;
+}
+
+static void threads_wait_with_a_lock_until_they_are_told(void **state)
+{
+	struct turns turns = {.now = 0};
+	struct player player[N_THREADS];
+	struct thread t[N_THREADS];
 
 	(void)state;
-	for (int i = 0; i < 3; i++) {
-		lock_init(&s.lock);
-		lock_take(&s.lock);
-		assert_int_equal(tried_by_another_thread(&s), EBUSY);
-		lock_drop(&s.lock);
-		lock_fini(&s.lock);
+	lock_init(&turns.lock);
+	lock_signal_init(&turns.changed);
+	for (int i = N_THREADS - 1; i >= 0; i--) {
+		player[i] = (struct player){&turns, i};
+		assert_true(thread_start(&t[i], "player", play, &player[i]));
 	}
+	for (int i = 0; i < N_THREADS; i++)
+		thread_join(&t[i]);
+	for (int i = 0; i < 2 * N_THREADS; i++)
+		assert_int_equal(turns.said[i], i);
+	lock_signal_fini(&turns.changed);
+	lock_fini(&turns.lock);
+}
+
+static void *wait_for_one(void *arg)
+{
+	struct turns *t = (struct turns *)arg;
+
+	lock_take(&t->lock);
+	while (t->now == 0)
+		lock_wait(&t->changed, &t->lock);
+	t->n_said++;
+	lock_drop(&t->lock);
+	return NULL;
+}
+
+static void one_signal_is_enough_for_one(void **state)
+{
+	struct turns turns = {.now = 0};
+	struct thread t;
+
+	(void)state;
+	lock_init(&turns.lock);
+	lock_signal_init(&turns.changed);
+	assert_true(thread_start(&t, "waiter", wait_for_one, &turns));
+	lock_take(&turns.lock);
+	turns.now = 1;
+	lock_signal_one(&turns.changed);
+	lock_drop(&turns.lock);
+	thread_join(&t);
+	assert_int_equal(turns.n_said, 1);
+	lock_signal_fini(&turns.changed);
+	lock_fini(&turns.lock);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_taken_lock_keeps_other_threads_out_until_it_is_dropped),
-	    cmocka_unit_test(two_locks_know_nothing_of_each_other),
 	    cmocka_unit_test(one_thread_at_a_time_is_inside_and_sees_what_the_others_did),
-	    cmocka_unit_test(the_place_of_a_lock_can_be_used_again),
+	    cmocka_unit_test(threads_wait_with_a_lock_until_they_are_told),
+	    cmocka_unit_test(one_signal_is_enough_for_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -54,6 +55,11 @@ static int add_name(struct found *f, const char *name)
 	return 0;
 }
 
+bool directory_name_fits(const char *pattern, const char *name)
+{
+	return fnmatch(pattern, name, FNM_PERIOD) == 0;
+}
+
 static int collect(DIR *dir, const char *pattern, struct found *f)
 {
 	const struct dirent *entry;
@@ -64,7 +70,7 @@ static int collect(DIR *dir, const char *pattern, struct found *f)
 		entry = readdir(dir); /* of a stream that only this function has */
 		if (entry == NULL)
 			return errno;
-		if (fnmatch(pattern, entry->d_name, FNM_PERIOD) == 0)
+		if (directory_name_fits(pattern, entry->d_name))
 			error = add_name(f, entry->d_name);
 	}
 	return error;
@@ -82,6 +88,11 @@ bool directory_is_read_only(const char *directory)
 	struct statvfs fs;
 
 	return statvfs(directory, &fs) == 0 && (fs.f_flag & ST_RDONLY) != 0;
+}
+
+bool directory_enter(const char *directory)
+{
+	return chdir(directory) == 0;
 }
 
 static int compare(const void *a, const void *b)

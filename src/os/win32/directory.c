@@ -111,6 +111,22 @@ static bool fits(const wchar_t *pattern, const wchar_t *name)
 	return *pattern == L'\0';
 }
 
+/* A leading dot only where the pattern has one. */
+static bool name_fits(const wchar_t *pattern, const wchar_t *name)
+{
+	return (name[0] != L'.' || pattern[0] == L'.') && fits(pattern, name);
+}
+
+bool directory_name_fits(const char *pattern, const char *name)
+{
+	wchar_t *wide_pattern = wide_of(pattern), *wide_name = wide_of(name);
+	bool good = wide_pattern != NULL && wide_name != NULL && name_fits(wide_pattern, wide_name);
+
+	mem_free(wide_pattern);
+	mem_free(wide_name);
+	return good;
+}
+
 /* ---- reading ---- */
 
 static int collect(HANDLE search, WIN32_FIND_DATAW *entry, const wchar_t *pattern, struct found *f)
@@ -119,10 +135,8 @@ static int collect(HANDLE search, WIN32_FIND_DATAW *entry, const wchar_t *patter
 	DWORD code;
 
 	do {
-		const wchar_t *name = entry->cFileName;
-
-		if ((name[0] != L'.' || pattern[0] == L'.') && fits(pattern, name))
-			error = add_name(f, name);
+		if (name_fits(pattern, entry->cFileName))
+			error = add_name(f, entry->cFileName);
 	} while (error == 0 && FindNextFileW(search, entry));
 	if (error != 0)
 		return error;
@@ -210,4 +224,16 @@ int directory_names(const char *directory, const char *pattern, char ***names)
 	qsort(f.names, f.n, sizeof(char *), compare);
 	*names = f.names;
 	return 0;
+}
+
+bool directory_enter(const char *directory)
+{
+	/* without the beginning of long paths, which is refused here */
+	wchar_t *wide = wide_of(directory);
+	bool good = wide != NULL && SetCurrentDirectoryW(wide);
+
+	if (wide != NULL && !good)
+		errno = errno_of_code(GetLastError());
+	mem_free(wide);
+	return good;
 }

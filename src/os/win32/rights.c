@@ -150,20 +150,35 @@ static bool give_file(PSID who, const char *path, DWORD rights, struct str *chan
 	return good;
 }
 
-/* The directory of a file that the service makes. One that is not there is made. */
+/* The directory of a file, absolute (mem_free); NULL: out of memory. */
+static char *directory_of(const char *path)
+{
+	char *whole = path_absolute(path);
+
+	if (whole != NULL)
+		whole[path_directory_len(whole)] = '\0';
+	return whole;
+}
+
+void rights_make_directory(const struct service_file *file)
+{
+	char *directory = file->use == SERVICE_WRITES ? directory_of(file->path) : NULL;
+	wchar_t *wide = directory == NULL ? NULL : wide_path_of(directory);
+
+	/* whoever opens the file says what is wrong */
+	if (wide != NULL)
+		(void)CreateDirectoryW(wide, NULL);
+	mem_free(wide);
+	mem_free(directory);
+}
+
 static bool give_directory(PSID who, const char *path, struct str *changed, struct log *log)
 {
 	EXPLICIT_ACCESSW e[MOST_CHANGES];
-	char *whole = path_absolute(path);
-	wchar_t *wide;
+	char *whole = directory_of(path);
+	wchar_t *wide = whole == NULL ? NULL : absolute(whole, log);
 	bool good;
 
-	if (whole == NULL)
-		return false;
-	whole[path_directory_len(whole)] = '\0';
-	wide = absolute(whole, log);
-	if (wide != NULL)
-		CreateDirectoryW(wide, NULL);
 	entry(&e[0], who, GRANT_ACCESS, TO_ADD, NO_INHERITANCE);
 	entry(&e[1], who, GRANT_ACCESS, TO_WRITE, OBJECT_INHERIT_ACE | INHERIT_ONLY_ACE);
 	good = wide != NULL && give(wide, whole, e, MOST_CHANGES, changed, log);

@@ -360,6 +360,8 @@ static bool create(struct registration *r)
 
 static void give_rights(struct registration *r)
 {
+	for (size_t i = 0; i < r->plan->n_files; i++)
+		rights_make_directory(&r->plan->files[i]);
 	r->who = rights_identity(r->name, r->account);
 	if (r->who == NULL) {
 		log_write(r->log, LEVEL_WARNING,
@@ -414,15 +416,84 @@ bool service_register(const struct service_plan *plan, struct log *log)
 	return good;
 }
 
+/* ---- finding ---- */
+
+#define LIST_BYTES (256u * 1024) /* the most that the manager gives at a time */
+
+union service_config {
+	QUERY_SERVICE_CONFIGW config;
+	BYTE bytes[8192]; /* the most it can be */
+};
+
+static bool ends_with(const wchar_t *text, const wchar_t *end)
+{
+	size_t len = wcslen(text), end_len = wcslen(end);
+
+	return len >= end_len && _wcsicmp(text + len - end_len, end) == 0;
+}
+
+static bool is_command_of(SC_HANDLE manager, const wchar_t *name, const wchar_t *end)
+{
+	SC_HANDLE service = OpenServiceW(manager, name, SERVICE_QUERY_CONFIG);
+	union service_config u;
+	DWORD needed;
+	bool good = service != NULL && QueryServiceConfigW(service, &u.config, sizeof(u), &needed) &&
+	            u.config.lpBinaryPathName != NULL && ends_with(u.config.lpBinaryPathName, end);
+
+	if (service != NULL)
+		CloseServiceHandle(service);
+	return good;
+}
+
+/* Among all of them; `list` has LIST_BYTES. */
+static char *find_among(SC_HANDLE manager, ENUM_SERVICE_STATUS_PROCESSW *list, const wchar_t *end)
+{
+	DWORD needed, n, next = 0;
+	bool more;
+
+	do {
+		if (EnumServicesStatusExW(manager, SC_ENUM_PROCESS_INFO, SERVICE_WIN32_OWN_PROCESS, SERVICE_STATE_ALL,
+		                          (BYTE *)list, LIST_BYTES, &needed, &n, &next, NULL))
+			more = false;
+		else if (GetLastError() == ERROR_MORE_DATA && n > 0)
+			more = true;
+		else
+			return NULL;
+		for (DWORD i = 0; i < n; i++)
+			if (is_command_of(manager, list[i].lpServiceName, end))
+				return utf8_of(list[i].lpServiceName);
+	} while (more);
+	return NULL;
+}
+
+char *service_find(const char *config)
+{
+	SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT | SC_MANAGER_ENUMERATE_SERVICE);
+	ENUM_SERVICE_STATUS_PROCESSW *list = (ENUM_SERVICE_STATUS_PROCESSW *)mem_alloc(LIST_BYTES);
+	wchar_t *end = NULL;
+	char *name = NULL;
+	struct str text;
+
+	str_init(&text, MOST_BYTES);
+	service_put_command_end(&text, config);
+	if (!text.failed)
+		end = wide_of(str_text(&text));
+	if (manager != NULL && list != NULL && end != NULL)
+		name = find_among(manager, list, end);
+	str_fini(&text);
+	mem_free(end);
+	mem_free(list);
+	if (manager != NULL)
+		CloseServiceHandle(manager);
+	return name;
+}
+
 /* ---- unregistering ---- */
 
 /* Who it runs as (mem_free); NULL: not known. */
 static wchar_t *account_of(SC_HANDLE service)
 {
-	union {
-		QUERY_SERVICE_CONFIGW config;
-		BYTE bytes[8192]; /* the most it can be */
-	} u;
+	union service_config u;
 	DWORD needed;
 	const wchar_t *name;
 	wchar_t *copy;

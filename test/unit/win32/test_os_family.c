@@ -1,5 +1,4 @@
-/* PostgreSQL as its installer registers it: in a registry of this test's own.
- */
+/* PostgreSQL as its installer registers it: in a registry of this test's own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

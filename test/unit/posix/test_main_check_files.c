@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "check_bench.h"
+#include "../check_bench.h"
 #include "main/check_offline.h"
 
 static int set_up(void **state)
@@ -142,6 +142,30 @@ static void addresses_must_be_this_machines(void **state)
 	      "warning addresses: cannot listen on \"203.0.113.77\", port 61234: Cannot assign requested address\n");
 }
 
+static void remedies_are_for_the_system_that_it_runs_on(void **state)
+{
+	static const struct {
+		bool on_windows;
+		const char *remedy;
+	} cases[] = {{false, "(ip addr)"}, {true, "(Get-NetIPAddress)"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct config *c =
+		    configured("[pgbouncer]\nunix_socket_dir=\nlisten_port=61234\nlisten_addr=203.0.113.77\n", "");
+		struct findings f;
+		struct finding *n;
+
+		findings_init(&f);
+		f.on_windows = cases[i].on_windows;
+		check_files(&f, c, "nobody");
+		n = container_of(list_first(&f.list), struct finding, node);
+		assert_non_null(strstr(str_text(&n->remedy), cases[i].remedy));
+		findings_fini(&f);
+		config_unref(c);
+	}
+}
+
 static void more_clients_than_descriptors_is_a_warning(void **state)
 {
 	struct config *c = configured("[pgbouncer]\nmax_client_conn=2000000000\n", "");
@@ -169,6 +193,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(what_will_be_written_needs_a_place, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_socket_needs_a_directory, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(addresses_must_be_this_machines, set_up, tear_down),
+	    cmocka_unit_test(remedies_are_for_the_system_that_it_runs_on),
 	    cmocka_unit_test(more_clients_than_descriptors_is_a_warning),
 	};
 

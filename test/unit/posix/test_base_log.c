@@ -13,9 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../log_file.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "log_file.h"
 
 /* A log that writes to a file of its own in a directory of its own. */
 struct fixture {

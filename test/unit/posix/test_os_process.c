@@ -501,6 +501,7 @@ static void usage_is_that_of_this_process(void **state)
 	second = dup(fd);
 	assert_true(second >= 0);
 	os_process_usage(&now);
+	assert_int_equal(memory[(64 << 20) - 1], 1); /* else nothing need have been written */
 	assert_true(before.cpu_us > 0 && now.cpu_us > before.cpu_us);
 	assert_true(now.most_descriptors > 0);
 #ifdef __linux__

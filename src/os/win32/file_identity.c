@@ -1,0 +1,73 @@
+/* Which file it is, whatever it is called. Any thread. */
+#include <errno.h>
+#include <io.h>
+#include <stdint.h>
+
+#include <windows.h>
+
+#include "base/mem.h"
+#include "os/file.h"
+#include "os/win32/code.h"
+#include "os/win32/wide.h"
+
+/* For looking at it only, which nobody is kept from anything by. INVALID_HANDLE_VALUE with errno set. */
+static HANDLE open_to_look(const char *path)
+{
+	wchar_t *wide = wide_path_of(path);
+	HANDLE h;
+
+	if (wide == NULL)
+		return INVALID_HANDLE_VALUE;
+	h = CreateFileW(wide, FILE_READ_ATTRIBUTES, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
+	                OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, NULL);
+	if (h == INVALID_HANDLE_VALUE)
+		errno = errno_of_code(GetLastError());
+	mem_free(wide);
+	return h;
+}
+
+bool file_make(const char *path)
+{
+	wchar_t *wide = wide_path_of(path);
+	HANDLE h;
+
+	if (wide == NULL)
+		return false;
+	h = CreateFileW(wide, GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, CREATE_NEW,
+	                FILE_ATTRIBUTE_NORMAL, NULL);
+	if (h == INVALID_HANDLE_VALUE)
+		errno = errno_of_code(GetLastError());
+	else
+		CloseHandle(h);
+	mem_free(wide);
+	return h != INVALID_HANDLE_VALUE;
+}
+
+bool file_is_plain(const char *path)
+{
+	HANDLE h = open_to_look(path);
+	BY_HANDLE_FILE_INFORMATION facts;
+	bool plain;
+
+	if (h == INVALID_HANDLE_VALUE)
+		return false;
+	plain = GetFileType(h) == FILE_TYPE_DISK && GetFileInformationByHandle(h, &facts) &&
+	        (facts.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) == 0;
+	CloseHandle(h);
+	return plain;
+}
+
+bool file_is_at(const char *path, int fd)
+{
+	HANDLE here = fd < 0 ? INVALID_HANDLE_VALUE : (HANDLE)_get_osfhandle(fd), there;
+	BY_HANDLE_FILE_INFORMATION a, b;
+	bool same;
+
+	if (here == INVALID_HANDLE_VALUE || (there = open_to_look(path)) == INVALID_HANDLE_VALUE)
+		return false;
+	same = GetFileInformationByHandle(here, &a) && GetFileInformationByHandle(there, &b) &&
+	       a.dwVolumeSerialNumber == b.dwVolumeSerialNumber && a.nFileIndexHigh == b.nFileIndexHigh &&
+	       a.nFileIndexLow == b.nFileIndexLow;
+	CloseHandle(there);
+	return same;
+}
