@@ -71,8 +71,12 @@ static const char *row_of(const char *sql, unsigned id)
 		at += 3;
 		snprintf(row, sizeof(row), "%.*s", (int)strcspn(at, ")"), at);
 		rest = row;
-		for (n = 0; n < 40 && rest != NULL; n++)
-			column[n] = strsep(&rest, ",");
+		for (n = 0; n < 40 && rest != NULL; n++) {
+			column[n] = rest;
+			rest = strchr(rest, ',');
+			if (rest != NULL)
+				*rest++ = '\0';
+		}
 		assert_true(n == 21 || n == 28);
 		if ((unsigned)strtoul(column[20], NULL, 10) != id)
 			continue;
