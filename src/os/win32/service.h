@@ -26,6 +26,9 @@ struct win32_text win32_error_text(DWORD code);
 /* The identity that files are opened to: the service's own, or else its account's (LocalFree). NULL: nobody knows them;
    GetLastError says why. */
 PSID rights_identity(const wchar_t *service, const wchar_t *account) MUST_USE;
+/* Gives an account the right to log on as a service. NO_ERROR, or what is wrong. */
+DWORD rights_log_on(const wchar_t *account) MUST_USE;
+
 /* What a list is to say of somebody. */
 enum right {
 	RIGHT_NONE,
