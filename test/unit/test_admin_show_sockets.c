@@ -1,6 +1,8 @@
 /* Tests of src/admin/show_sockets.c: rows of clients and servers that exist only as structures. */
 #include "console_bench.h"
 
+#include "place.h"
+
 #include <stdlib.h>
 #include <time.h>
 
@@ -16,7 +18,7 @@ static struct bench_client *c;
 static int set_up(void **state)
 {
 	(void)state;
-	setenv("TZ", "UTC", 1);
+	place_set_variable("TZ", "UTC");
 	tzset();
 	bench_begin(&b, CONF, NULL);
 	c = bench_connect(&b, CONSOLE_ADMIN);

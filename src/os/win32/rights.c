@@ -3,6 +3,8 @@
  * files may be made, and those that are new may be used: what is there already stays as it is. Lists are set with
  * SetFileSecurity, which does not go down into directories.
  */
+#include <string.h>
+
 #include "base/mem.h"
 #include "base/str.h"
 #include "os/file.h"
@@ -14,7 +16,6 @@
 #define TO_READ (FILE_GENERIC_READ | FILE_GENERIC_EXECUTE)
 #define TO_WRITE (FILE_GENERIC_READ | FILE_GENERIC_WRITE | DELETE)
 #define TO_ADD (FILE_LIST_DIRECTORY | FILE_TRAVERSE | FILE_ADD_FILE | FILE_READ_ATTRIBUTES | SYNCHRONIZE)
-#define MOST_CHANGES 2u
 
 /* ---- who ---- */
 
@@ -54,16 +55,39 @@ PSID rights_identity(const wchar_t *service, const wchar_t *account)
 
 /* ---- lists ---- */
 
-static void entry(EXPLICIT_ACCESSW *e, PSID who, ACCESS_MODE mode, DWORD rights, DWORD inheritance)
+static void entry(EXPLICIT_ACCESSW *e, PSID who, DWORD rights, DWORD inheritance)
 {
+	memset(e, 0, sizeof(*e));
 	e->grfAccessPermissions = rights;
-	e->grfAccessMode = mode;
+	e->grfAccessMode = rights == 0 ? REVOKE_ACCESS : GRANT_ACCESS;
 	e->grfInheritance = inheritance;
-	e->Trustee.pMultipleTrustee = NULL;
-	e->Trustee.MultipleTrusteeOperation = NO_MULTIPLE_TRUSTEE;
 	e->Trustee.TrusteeForm = TRUSTEE_IS_SID;
 	e->Trustee.TrusteeType = TRUSTEE_IS_UNKNOWN;
 	e->Trustee.ptstrName = (wchar_t *)who;
+}
+
+DWORD rights_list(PACL old, PSID who, enum right right, PACL *fresh)
+{
+	EXPLICIT_ACCESSW e[2];
+	ULONG n = 1;
+
+	switch (right) {
+	case RIGHT_NONE:
+		entry(&e[0], who, 0, NO_INHERITANCE);
+		break;
+	case RIGHT_READ:
+		entry(&e[0], who, TO_READ, NO_INHERITANCE);
+		break;
+	case RIGHT_WRITE:
+		entry(&e[0], who, TO_WRITE, NO_INHERITANCE);
+		break;
+	case RIGHT_ADD:
+		entry(&e[0], who, TO_ADD, NO_INHERITANCE);
+		entry(&e[1], who, TO_WRITE, OBJECT_INHERIT_ACE | INHERIT_ONLY_ACE);
+		n = 2;
+		break;
+	}
+	return SetEntriesInAclW(n, e, old, fresh);
 }
 
 /* The new list, with what the old one inherited still inherited. */
@@ -87,7 +111,7 @@ static bool set_list(const wchar_t *path, PACL list, PSECURITY_DESCRIPTOR old)
 }
 
 /* NO_ERROR, or what is wrong. */
-static DWORD change(wchar_t *path, EXPLICIT_ACCESSW *entries, ULONG n)
+static DWORD change(wchar_t *path, PSID who, enum right right)
 {
 	PSECURITY_DESCRIPTOR old = NULL;
 	PACL list = NULL, fresh = NULL;
@@ -95,7 +119,7 @@ static DWORD change(wchar_t *path, EXPLICIT_ACCESSW *entries, ULONG n)
 	    GetNamedSecurityInfoW(path, SE_FILE_OBJECT, DACL_SECURITY_INFORMATION, NULL, NULL, &list, NULL, &old);
 
 	if (code == ERROR_SUCCESS)
-		code = SetEntriesInAclW(n, entries, list, &fresh);
+		code = rights_list(list, who, right, &fresh);
 	if (code == ERROR_SUCCESS && !set_list(path, fresh, old))
 		code = GetLastError();
 	LocalFree(fresh);
@@ -109,45 +133,6 @@ static void warn(const char *path, DWORD code, struct log *log)
 {
 	log_write(log, LEVEL_WARNING, "could not give the service access to \"%s\": %s", path,
 	          win32_error_text(code).text);
-}
-
-/* NULL: out of memory, after a warning. */
-static wchar_t *absolute(const char *path, struct log *log)
-{
-	char *whole = path_absolute(path);
-	wchar_t *wide = whole == NULL ? NULL : wide_path_of(whole);
-
-	mem_free(whole);
-	if (wide == NULL)
-		warn(path, ERROR_NOT_ENOUGH_MEMORY, log);
-	return wide;
-}
-
-static bool give(wchar_t *wide, const char *path, EXPLICIT_ACCESSW *entries, ULONG n, struct str *changed,
-                 struct log *log)
-{
-	DWORD code = change(wide, entries, n);
-
-	if (code == ERROR_SUCCESS) {
-		str_add(changed, wide, (wcslen(wide) + 1) * sizeof(wchar_t));
-		return true;
-	}
-	warn(path, code, log);
-	return false;
-}
-
-static bool give_file(PSID who, const char *path, DWORD rights, struct str *changed, struct log *log)
-{
-	EXPLICIT_ACCESSW e;
-	wchar_t *wide = absolute(path, log);
-	bool good;
-
-	if (wide == NULL)
-		return false;
-	entry(&e, who, GRANT_ACCESS, rights, NO_INHERITANCE);
-	good = give(wide, path, &e, 1, changed, log);
-	mem_free(wide);
-	return good;
 }
 
 /* The directory of a file, absolute (mem_free); NULL: out of memory. */
@@ -172,40 +157,41 @@ void rights_make_directory(const struct service_file *file)
 	mem_free(directory);
 }
 
-static bool give_directory(PSID who, const char *path, struct str *changed, struct log *log)
+static bool give(const char *path, PSID who, enum right right, struct str *changed, struct log *log)
 {
-	EXPLICIT_ACCESSW e[MOST_CHANGES];
-	char *whole = directory_of(path);
-	wchar_t *wide = whole == NULL ? NULL : absolute(whole, log);
-	bool good;
+	char *whole = path_absolute(path);
+	wchar_t *wide = whole == NULL ? NULL : wide_path_of(whole);
+	DWORD code = wide == NULL ? ERROR_NOT_ENOUGH_MEMORY : change(wide, who, right);
 
-	entry(&e[0], who, GRANT_ACCESS, TO_ADD, NO_INHERITANCE);
-	entry(&e[1], who, GRANT_ACCESS, TO_WRITE, OBJECT_INHERIT_ACE | INHERIT_ONLY_ACE);
-	good = wide != NULL && give(wide, whole, e, MOST_CHANGES, changed, log);
+	if (code == ERROR_SUCCESS)
+		str_add(changed, wide, (wcslen(wide) + 1) * sizeof(wchar_t));
+	else
+		warn(path, code, log);
 	mem_free(wide);
 	mem_free(whole);
-	return good;
+	return code == ERROR_SUCCESS;
 }
 
 bool rights_give(PSID who, const struct service_file *file, struct str *changed, struct log *log)
 {
+	char *directory;
+	bool good;
+
 	switch (file->use) {
 	case SERVICE_READS:
-		return give_file(who, file->path, TO_READ, changed, log);
+		return give(file->path, who, RIGHT_READ, changed, log);
 	case SERVICE_WRITES:
 		break;
 	}
-	if (!give_directory(who, file->path, changed, log))
-		return false;
-	return !file_exists(file->path) || give_file(who, file->path, TO_WRITE, changed, log);
+	directory = directory_of(file->path);
+	good = directory != NULL && give(directory, who, RIGHT_ADD, changed, log);
+	mem_free(directory);
+	return good && (!file_exists(file->path) || give(file->path, who, RIGHT_WRITE, changed, log));
 }
 
 void rights_take_back(PSID who, const wchar_t *paths)
 {
-	EXPLICIT_ACCESSW e;
-
-	entry(&e, who, REVOKE_ACCESS, 0, NO_INHERITANCE);
 	/* what is not there any more has nothing to take back */
 	for (; *paths != L'\0'; paths += wcslen(paths) + 1)
-		(void)change((wchar_t *)(uintptr_t)paths, &e, 1);
+		(void)change((wchar_t *)(uintptr_t)paths, who, RIGHT_NONE);
 }

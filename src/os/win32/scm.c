@@ -124,6 +124,13 @@ static bool prepare(struct registration *r)
 	const struct service_plan *plan = r->plan;
 	struct str text;
 
+	if (!service_name_is_good(plan->name)) {
+		log_write(
+		    r->log, LEVEL_FATAL,
+		    "no service can be called \"%s\"\nHINT: Set service_name to up to 256 letters without slashes.",
+		    plan->name);
+		return false;
+	}
 	str_init(&text, MOST_BYTES);
 	r->name = wide_of(plan->name);
 	r->command = command_line(plan->config);

@@ -290,6 +290,9 @@ int socket_accept(int listen_fd, struct peer *peer)
 	handle = accept(handle_of(listen_fd), &a.u.any, &a.len);
 	if (handle == INVALID_SOCKET) {
 		(void)failed();
+		/* who has been reset meanwhile is no trouble of ours */
+		if (errno == ECONNRESET || errno == ENOTCONN)
+			errno = ECONNABORTED;
 		return -1;
 	}
 	fd = (int)handle;
