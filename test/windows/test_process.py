@@ -1,15 +1,11 @@
 """A process in a window: how it begins and ends, and that it has its port alone."""
 
-import os
 import signal
-import subprocess
 from contextlib import ExitStack
 
 import pytest
 
-from pooler import PROGRAM
-from processes import end
-from waiting import Stopwatch, until
+from windows import run
 from wire import Closed, query
 
 CLIENTS = 2000
@@ -41,9 +37,8 @@ def test_ctrl_c_again_ends_at_once(start_pooler):
 @pytest.mark.parametrize("address", ["127.0.0.1", "*"])
 def test_a_port_is_never_shared(start_pooler, address):
 	pooler = start_pooler(listen_addr=address)
-	done = subprocess.run([PROGRAM, pooler.ini], capture_output=True, text=True, timeout=60)
-	assert done.returncode == 1
-	assert str(pooler.port) in done.stderr and "in use" in done.stderr
+	said = run(pooler.ini, status=1)
+	assert str(pooler.port) in said and "in use" in said
 	assert pooler.serves()
 
 
@@ -57,13 +52,6 @@ def test_it_serves_2000_clients_at_once(start_pooler):
 		assert sum(row["state"] == "idle" for row in pooler.console("SHOW CLIENTS") if row["user"] == "app") == CLIENTS
 
 
-def test_what_it_cannot_do_here_it_says(write_files):
-	pooler = write_files()
-	for option in ("-d", "-R"):
-		assert "not supported" in run_with_error(option, pooler.ini)
-
-
-def run_with_error(*arguments):
-	done = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=60)
-	assert done.returncode == 1
-	return done.stdout + done.stderr
+def test_there_is_no_background(write_files):
+	said = run("-d", write_files().ini, status=1)
+	assert "-regservice" in said or "service" in said

@@ -102,23 +102,24 @@ def run(*arguments, cwd=None, program=PROGRAM, status=0, **more):
 
 
 class Events:
-	"""What is written to the Event Log from now on, by services."""
+	"""What services write to the Event Log from now on. Wine shows it, but for the numbers, and keeps none of it."""
 
 	def __init__(self):
 		self.path = os.path.join(LAB, "events")
 		self.begin = os.path.getsize(self.path)
 
 	def all(self):
-		"""Of each its level (err, warn, fixme: information), its number, and its text with \\n for an end of line."""
+		"""A list of (level, text); the ends of lines are \\r\\n in letters."""
 		with open(self.path, errors="replace") as f:
 			f.seek(self.begin)
-			return re.findall(r"trace:eventlog:ReportEventW \(\w+,0x(\w+),\w+,0x(\w+),.*\n(?:.*:eventlog:ReportEventW L\"(.*)\"\n)?", f.read())
+			return re.findall(r'^\w+:(err|warn|trace):eventlog:ReportEventW L"(.*)"$', f.read(), re.MULTILINE)
+
+	def errors(self):
+		return [text for level, text in self.all() if level == "err"]
 
 	def wait(self, pattern):
-		"""The first whose text has this, as (type, number, text)."""
-		def found():
-			return next(((int(kind, 16), int(number, 16) & 0xFFFF, text) for kind, number, text in self.all() if re.search(pattern, text)), None)
-		return until(found, what=f"the Event Log says {pattern!r}; it says {self.all()}")
+		"""The first error whose text has this."""
+		return until(lambda: next((text for text in self.errors() if re.search(pattern, text)), None), what=f"an error says {pattern!r}")
 
 
 class Service:
