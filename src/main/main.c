@@ -154,6 +154,7 @@ static int serve_as_service(const struct options *o)
 
 	if (path != NULL)
 		h.options.source = path;
+	h.options.quiet = true; /* nobody reads what a service writes there */
 	how = service_run(serve_hosted, &h);
 	if (how != SERVICE_RAN)
 		return service_explain(&h.options, how);

@@ -101,9 +101,12 @@ static void remark_account(const struct settings *s, struct log *log)
 		          "setting user has no effect on this platform: pgweir stays what it was started as\nHINT: The "
 		          "account of a service is chosen by -regservice CONFIG_FILE -U ACCOUNT.");
 	if (os_is_superuser())
-		log_write(log, LEVEL_WARNING,
-		          "pgweir has the rights of an administrator, which it does not need\nHINT: As a service "
-		          "(-regservice CONFIG_FILE) it gets an account of its own.");
+		log_write(
+		    log, LEVEL_WARNING, "pgweir has the rights of an administrator, which it does not need\nHINT: %s",
+		    service_log_name() == NULL
+		        ? "As a service (-regservice CONFIG_FILE) it gets an account of its own."
+		        : "Registered without -U, the service gets an account of its own: -unregservice CONFIG_FILE, "
+		          "then -regservice CONFIG_FILE.");
 }
 
 bool start_user(const struct options *o, const struct settings *s, struct log *log)

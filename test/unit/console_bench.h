@@ -6,7 +6,6 @@
 #define TEST_CONSOLE_BENCH_H
 
 #include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "admin/console.h"
 #include "base/log.h"
@@ -27,6 +24,8 @@
 #include "net/jobs.h"
 #include "net/mailbox.h"
 #include "net/stream.h"
+#include "os/socket.h"
+#include "pair.h"
 #include "pool/registry.h"
 #include "until.h"
 #include "wire/message.h"
@@ -62,6 +61,15 @@ struct bench {
 	bool hold_visits;
 	struct letters held;
 };
+
+/* Whether these bytes are somewhere in those. */
+static inline bool bench_holds(const struct str *in, const void *bytes, size_t len)
+{
+	for (size_t at = 0; at + len <= in->len; at++)
+		if (memcmp(in->data + at, bytes, len) == 0)
+			return true;
+	return false;
+}
 
 /* One connection's other end. */
 struct bench_client {
@@ -313,7 +321,7 @@ static inline struct bench_client *bench_connect_raw(struct bench *b, enum conso
 
 	assert_non_null(c);
 	assert_non_null(g);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+	assert_true(pair_make(fd));
 	c->b = b;
 	c->fd = fd[1];
 	str_init(&c->got, BENCH_STORY);
@@ -334,7 +342,7 @@ static inline struct bench_client *bench_connect_raw(struct bench *b, enum conso
 static inline void bench_disconnect(struct bench_client *c)
 {
 	if (c->fd >= 0)
-		close(c->fd);
+		socket_close(c->fd);
 	str_fini(&c->got);
 	free(c);
 }
@@ -342,7 +350,7 @@ static inline void bench_disconnect(struct bench_client *c)
 static inline void bench_send(struct bench_client *c, const void *bytes, size_t len)
 {
 	if (len > 0)
-		assert_int_equal(send(c->fd, bytes, len, MSG_NOSIGNAL), (ssize_t)len);
+		assert_int_equal(pair_send(c->fd, bytes, len), (ssize_t)len);
 }
 
 static inline void bench_message(struct str *out, char type, const void *body, size_t len)
@@ -368,7 +376,7 @@ static inline void bench_take(struct bench_client *c)
 	char buf[65536];
 	ssize_t n;
 
-	while ((n = recv(c->fd, buf, sizeof(buf), 0)) > 0)
+	while ((n = pair_receive(c->fd, buf, sizeof(buf))) > 0)
 		str_add(&c->got, buf, (size_t)n);
 	if (n == 0 || (n < 0 && errno != EAGAIN))
 		c->ended = true;

@@ -134,7 +134,7 @@ static void every_allocation_of_a_welcome_may_fail(void **state)
 		static const struct peer nobody = {.family = 1};
 
 		bench_begin(&b, CONF, NULL);
-		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+		assert_true(pair_make(fd));
 		g = mem_new(struct console_guest);
 		assert_non_null(g);
 		g->stream = stream_adopt(fd[0], &nobody);
@@ -145,7 +145,7 @@ static void every_allocation_of_a_welcome_may_fail(void **state)
 		run_turns(b.loop, 3);
 		failed = mem_until_failure == 1;
 		mem_until_failure = 0;
-		close(fd[1]);
+		socket_close(fd[1]);
 		bench_finish(&b);
 		assert_int_equal(mem_blocks, 0);
 	}

@@ -1,6 +1,8 @@
 /* Tests of src/admin/show_sockets.c: rows of clients and servers that exist only as structures. */
 #include "console_bench.h"
 
+#include "place.h"
+
 #include <stdlib.h>
 #include <time.h>
 
@@ -16,7 +18,7 @@ static struct bench_client *c;
 static int set_up(void **state)
 {
 	(void)state;
-	setenv("TZ", "UTC", 1);
+	place_set_variable("TZ", "UTC");
 	tzset();
 	bench_begin(&b, CONF, NULL);
 	c = bench_connect(&b, CONSOLE_ADMIN);
@@ -69,8 +71,12 @@ static const char *row_of(const char *sql, unsigned id)
 		at += 3;
 		snprintf(row, sizeof(row), "%.*s", (int)strcspn(at, ")"), at);
 		rest = row;
-		for (n = 0; n < 40 && rest != NULL; n++)
-			column[n] = strsep(&rest, ",");
+		for (n = 0; n < 40 && rest != NULL; n++) {
+			column[n] = rest;
+			rest = strchr(rest, ',');
+			if (rest != NULL)
+				*rest++ = '\0';
+		}
 		assert_true(n == 21 || n == 28);
 		if ((unsigned)strtoul(column[20], NULL, 10) != id)
 			continue;

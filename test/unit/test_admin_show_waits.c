@@ -1,6 +1,8 @@
 /* Tests of src/admin/show_waits.c: who waits on one worker, and has a server on the other. */
 #include "console_bench.h"
 
+#include "place.h"
+
 #include <time.h>
 
 #include "base/clock.h"
@@ -18,7 +20,7 @@ static struct entry entry[2]; /* one on each worker */
 static int set_up(void **state)
 {
 	(void)state;
-	setenv("TZ", "UTC", 1);
+	place_set_variable("TZ", "UTC");
 	tzset();
 	bench_begin(&b, CONF, NULL);
 	c = bench_connect(&b, CONSOLE_ADMIN);

@@ -57,7 +57,7 @@ static void maps_say_who_may_be_whom(void **state)
 
 		assert_true(cases[n].map == NULL || map != NULL);
 		if (ident_check(map, cases[n].system_user, cases[n].user) != cases[n].result)
-			fail_msg("case %zu", n);
+			fail_msg("case %u", (unsigned)n);
 	}
 	assert_null(ident_find(i, "none"));
 	assert_null(ident_find(NULL, "m"));
@@ -89,7 +89,7 @@ static void lines_that_are_not_right_are_refused(void **state)
 
 		assert_null(load(cases[n].text, &why));
 		if (strstr(why.text, cases[n].words) == NULL)
-			fail_msg("case %zu: %s", n, why.text);
+			fail_msg("case %u: %s", (unsigned)n, why.text);
 	}
 }
 
@@ -122,9 +122,9 @@ static void regular_expressions_take_parts_of_names_over(void **state)
 		struct ident *i = load(cases[n].text, &why);
 
 		if (i == NULL)
-			fail_msg("case %zu: %s", n, why.text);
+			fail_msg("case %u: %s", (unsigned)n, why.text);
 		if (ident_check(ident_find(i, "m"), cases[n].system_user, cases[n].user) != cases[n].result)
-			fail_msg("case %zu", n);
+			fail_msg("case %u", (unsigned)n);
 		ident_free(i);
 	}
 }

@@ -99,7 +99,8 @@ static void comes_to(struct str *answer, const char *expected)
 	for (size_t cut = 0; cut <= answer->len; cut++) {
 		story_of(answer, cut, story, sizeof(story));
 		if (strcmp(story, expected) != 0)
-			fail_msg("cut at %zu of %zu: \"%s\" instead of \"%s\"", cut, answer->len, story, expected);
+			fail_msg("cut at %u of %u: \"%s\" instead of \"%s\"", (unsigned)cut, (unsigned)answer->len,
+			         story, expected);
 	}
 	str_fini(answer);
 	assert_int_equal(mem_blocks, 0);

@@ -43,7 +43,7 @@ static void rules_survive_lack_of_memory_at_any_point(void **state)
 		mem_until_failure = 0;
 		if (h == NULL) {
 			if (strstr(why.text, "out of memory") == NULL)
-				fail_msg("%zu: %s", n, why.text);
+				fail_msg("%u: %s", (unsigned)n, why.text);
 			assert_int_equal(mem_blocks, before);
 		}
 	}

@@ -76,7 +76,7 @@ static void lines_become_fields(void **state)
 		struct str story;
 
 		if (!read_all(files, &story, &why))
-			fail_msg("case %zu: %s", i, why.text);
+			fail_msg("case %u: %s", (unsigned)i, why.text);
 		assert_string_equal(str_text(&story), cases[i].story);
 		str_fini(&story);
 	}
@@ -147,7 +147,7 @@ static void what_is_wrong_is_named(void **state)
 
 		assert_false(read_all(files, &story, &why));
 		if (strstr(why.text, cases[i].words) == NULL)
-			fail_msg("case %zu: %s", i, why.text);
+			fail_msg("case %u: %s", (unsigned)i, why.text);
 		assert_int_equal(why.line, cases[i].line);
 		str_fini(&story);
 	}
@@ -228,7 +228,7 @@ static void lengths_are_bounded(void **state)
 
 		assert_int_equal(good, cases[i].words == NULL);
 		if (!good && strstr(why.text, cases[i].words) == NULL)
-			fail_msg("case %zu: %s", i, why.text);
+			fail_msg("case %u: %s", (unsigned)i, why.text);
 		str_fini(&story);
 		mem_free(text);
 	}

@@ -810,7 +810,7 @@ static void every_row_is_reached_by_what_it_is_for(void **state)
 	(void)state;
 	for (const struct rule *rule = rules; rule->class != NULL; rule++) {
 		if (!is_reached(rule))
-			print_error("row %zu (%s) is hidden by an earlier one\n", (size_t)(rule - rules), rule->class);
+			print_error("row %u (%s) is hidden by an earlier one\n", (unsigned)(rule - rules), rule->class);
 		assert_true(is_reached(rule));
 	}
 }

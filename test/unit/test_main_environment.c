@@ -1,10 +1,9 @@
 /* What a start from environment variables says. */
 #include "environment_bench.h"
 
-#include <unistd.h>
-
 #include "main/environment.h"
 #include "main/start.h"
+#include "os/process.h"
 
 static char said[4000]; /* by the log, all records */
 
@@ -80,11 +79,10 @@ static void the_processs_own_is_read_as_it_is(void **state)
 
 	(void)state;
 	environment_of_process(&e);
-	assert_ptr_equal(e.variables, environ);
+	assert_non_null(e.variables);
 	assert_ptr_equal(e.read, conf_read_file);
-	assert_int_equal(e.is_superuser, geteuid() == 0);
-	assert_true(e.can_write("/tmp"));
-	assert_false(e.can_write("/proc/self"));
+	assert_int_equal(e.is_superuser, os_is_superuser());
+	assert_true(e.can_write("."));
 	assert_false(e.can_write("/no such directory"));
 }
 

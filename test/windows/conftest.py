@@ -14,7 +14,7 @@ sys.path.insert(0, INTEGRATION)
 _found = importlib.util.spec_from_file_location("integration_conftest", os.path.join(INTEGRATION, "conftest.py"))
 _shared = importlib.util.module_from_spec(_found)
 _found.loader.exec_module(_shared)
-folder, cluster, gate, start_pooler = _shared.folder, _shared.cluster, _shared.gate, _shared.start_pooler
+folder, cluster, gate, hba, start_pooler = _shared.folder, _shared.cluster, _shared.gate, _shared.hba, _shared.start_pooler
 pytest_configure, pytest_runtest_makereport = _shared.pytest_configure, _shared.pytest_runtest_makereport
 
 from pooler import Pooler # noqa: E402

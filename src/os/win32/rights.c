@@ -3,6 +3,8 @@
  * files may be made, and those that are new may be used: what is there already stays as it is. Lists are set with
  * SetFileSecurity, which does not go down into directories.
  */
+#include <string.h>
+
 #include "base/mem.h"
 #include "base/str.h"
 #include "os/file.h"
@@ -10,11 +12,11 @@
 #include "os/win32/wide.h"
 
 #include <aclapi.h>
+#include <ntsecapi.h>
 
 #define TO_READ (FILE_GENERIC_READ | FILE_GENERIC_EXECUTE)
 #define TO_WRITE (FILE_GENERIC_READ | FILE_GENERIC_WRITE | DELETE)
 #define TO_ADD (FILE_LIST_DIRECTORY | FILE_TRAVERSE | FILE_ADD_FILE | FILE_READ_ATTRIBUTES | SYNCHRONIZE)
-#define MOST_CHANGES 2u
 
 /* ---- who ---- */
 
@@ -38,6 +40,12 @@ static PSID identity_of(const wchar_t *account)
 	return sid;
 }
 
+/* The names of accounts that the manager takes have a mark for those of this machine, which look-ups do not know. */
+static PSID account_identity(const wchar_t *account)
+{
+	return identity_of(account[0] == L'.' && account[1] == L'\\' ? account + 2 : account);
+}
+
 PSID rights_identity(const wchar_t *service, const wchar_t *account)
 {
 	wchar_t own[300];
@@ -48,22 +56,66 @@ PSID rights_identity(const wchar_t *service, const wchar_t *account)
 	sid = identity_of(own);
 	/* systems without identities of services have accounts all the same */
 	if (sid == NULL && account != NULL)
-		sid = identity_of(account[0] == L'.' && account[1] == L'\\' ? account + 2 : account);
+		sid = account_identity(account);
 	return sid;
+}
+
+DWORD rights_log_on(const wchar_t *account)
+{
+	static wchar_t name[] = L"SeServiceLogonRight";
+	LSA_UNICODE_STRING right = {sizeof(name) - sizeof(wchar_t), sizeof(name), name};
+	LSA_OBJECT_ATTRIBUTES none;
+	LSA_HANDLE policy;
+	PSID who = account_identity(account);
+	NTSTATUS status;
+
+	if (who == NULL)
+		return GetLastError();
+	memset(&none, 0, sizeof(none));
+	status = LsaOpenPolicy(NULL, &none, POLICY_CREATE_ACCOUNT | POLICY_LOOKUP_NAMES, &policy);
+	if (status == 0) {
+		status = LsaAddAccountRights(policy, who, &right, 1);
+		LsaClose(policy);
+	}
+	LocalFree(who);
+	return LsaNtStatusToWinError(status);
 }
 
 /* ---- lists ---- */
 
-static void entry(EXPLICIT_ACCESSW *e, PSID who, ACCESS_MODE mode, DWORD rights, DWORD inheritance)
+static void entry(EXPLICIT_ACCESSW *e, PSID who, DWORD rights, DWORD inheritance)
 {
+	memset(e, 0, sizeof(*e));
 	e->grfAccessPermissions = rights;
-	e->grfAccessMode = mode;
+	e->grfAccessMode = rights == 0 ? REVOKE_ACCESS : GRANT_ACCESS;
 	e->grfInheritance = inheritance;
-	e->Trustee.pMultipleTrustee = NULL;
-	e->Trustee.MultipleTrusteeOperation = NO_MULTIPLE_TRUSTEE;
 	e->Trustee.TrusteeForm = TRUSTEE_IS_SID;
 	e->Trustee.TrusteeType = TRUSTEE_IS_UNKNOWN;
 	e->Trustee.ptstrName = (wchar_t *)who;
+}
+
+DWORD rights_list(PACL old, PSID who, enum right right, PACL *fresh)
+{
+	EXPLICIT_ACCESSW e[2];
+	ULONG n = 1;
+
+	switch (right) {
+	case RIGHT_NONE:
+		entry(&e[0], who, 0, NO_INHERITANCE);
+		break;
+	case RIGHT_READ:
+		entry(&e[0], who, TO_READ, NO_INHERITANCE);
+		break;
+	case RIGHT_WRITE:
+		entry(&e[0], who, TO_WRITE, NO_INHERITANCE);
+		break;
+	case RIGHT_ADD:
+		entry(&e[0], who, TO_ADD, NO_INHERITANCE);
+		entry(&e[1], who, TO_WRITE, OBJECT_INHERIT_ACE | INHERIT_ONLY_ACE);
+		n = 2;
+		break;
+	}
+	return SetEntriesInAclW(n, e, old, fresh);
 }
 
 /* The new list, with what the old one inherited still inherited. */
@@ -87,7 +139,7 @@ static bool set_list(const wchar_t *path, PACL list, PSECURITY_DESCRIPTOR old)
 }
 
 /* NO_ERROR, or what is wrong. */
-static DWORD change(wchar_t *path, EXPLICIT_ACCESSW *entries, ULONG n)
+static DWORD change(wchar_t *path, PSID who, enum right right)
 {
 	PSECURITY_DESCRIPTOR old = NULL;
 	PACL list = NULL, fresh = NULL;
@@ -95,7 +147,7 @@ static DWORD change(wchar_t *path, EXPLICIT_ACCESSW *entries, ULONG n)
 	    GetNamedSecurityInfoW(path, SE_FILE_OBJECT, DACL_SECURITY_INFORMATION, NULL, NULL, &list, NULL, &old);
 
 	if (code == ERROR_SUCCESS)
-		code = SetEntriesInAclW(n, entries, list, &fresh);
+		code = rights_list(list, who, right, &fresh);
 	if (code == ERROR_SUCCESS && !set_list(path, fresh, old))
 		code = GetLastError();
 	LocalFree(fresh);
@@ -109,45 +161,6 @@ static void warn(const char *path, DWORD code, struct log *log)
 {
 	log_write(log, LEVEL_WARNING, "could not give the service access to \"%s\": %s", path,
 	          win32_error_text(code).text);
-}
-
-/* NULL: out of memory, after a warning. */
-static wchar_t *absolute(const char *path, struct log *log)
-{
-	char *whole = path_absolute(path);
-	wchar_t *wide = whole == NULL ? NULL : wide_path_of(whole);
-
-	mem_free(whole);
-	if (wide == NULL)
-		warn(path, ERROR_NOT_ENOUGH_MEMORY, log);
-	return wide;
-}
-
-static bool give(wchar_t *wide, const char *path, EXPLICIT_ACCESSW *entries, ULONG n, struct str *changed,
-                 struct log *log)
-{
-	DWORD code = change(wide, entries, n);
-
-	if (code == ERROR_SUCCESS) {
-		str_add(changed, wide, (wcslen(wide) + 1) * sizeof(wchar_t));
-		return true;
-	}
-	warn(path, code, log);
-	return false;
-}
-
-static bool give_file(PSID who, const char *path, DWORD rights, struct str *changed, struct log *log)
-{
-	EXPLICIT_ACCESSW e;
-	wchar_t *wide = absolute(path, log);
-	bool good;
-
-	if (wide == NULL)
-		return false;
-	entry(&e, who, GRANT_ACCESS, rights, NO_INHERITANCE);
-	good = give(wide, path, &e, 1, changed, log);
-	mem_free(wide);
-	return good;
 }
 
 /* The directory of a file, absolute (mem_free); NULL: out of memory. */
@@ -172,40 +185,41 @@ void rights_make_directory(const struct service_file *file)
 	mem_free(directory);
 }
 
-static bool give_directory(PSID who, const char *path, struct str *changed, struct log *log)
+static bool give(const char *path, PSID who, enum right right, struct str *changed, struct log *log)
 {
-	EXPLICIT_ACCESSW e[MOST_CHANGES];
-	char *whole = directory_of(path);
-	wchar_t *wide = whole == NULL ? NULL : absolute(whole, log);
-	bool good;
+	char *whole = path_absolute(path);
+	wchar_t *wide = whole == NULL ? NULL : wide_path_of(whole);
+	DWORD code = wide == NULL ? ERROR_NOT_ENOUGH_MEMORY : change(wide, who, right);
 
-	entry(&e[0], who, GRANT_ACCESS, TO_ADD, NO_INHERITANCE);
-	entry(&e[1], who, GRANT_ACCESS, TO_WRITE, OBJECT_INHERIT_ACE | INHERIT_ONLY_ACE);
-	good = wide != NULL && give(wide, whole, e, MOST_CHANGES, changed, log);
+	if (code == ERROR_SUCCESS)
+		str_add(changed, wide, (wcslen(wide) + 1) * sizeof(wchar_t));
+	else
+		warn(path, code, log);
 	mem_free(wide);
 	mem_free(whole);
-	return good;
+	return code == ERROR_SUCCESS;
 }
 
 bool rights_give(PSID who, const struct service_file *file, struct str *changed, struct log *log)
 {
+	char *directory;
+	bool good;
+
 	switch (file->use) {
 	case SERVICE_READS:
-		return give_file(who, file->path, TO_READ, changed, log);
+		return give(file->path, who, RIGHT_READ, changed, log);
 	case SERVICE_WRITES:
 		break;
 	}
-	if (!give_directory(who, file->path, changed, log))
-		return false;
-	return !file_exists(file->path) || give_file(who, file->path, TO_WRITE, changed, log);
+	directory = directory_of(file->path);
+	good = directory != NULL && give(directory, who, RIGHT_ADD, changed, log);
+	mem_free(directory);
+	return good && (!file_exists(file->path) || give(file->path, who, RIGHT_WRITE, changed, log));
 }
 
 void rights_take_back(PSID who, const wchar_t *paths)
 {
-	EXPLICIT_ACCESSW e;
-
-	entry(&e, who, REVOKE_ACCESS, 0, NO_INHERITANCE);
 	/* what is not there any more has nothing to take back */
 	for (; *paths != L'\0'; paths += wcslen(paths) + 1)
-		(void)change((wchar_t *)(uintptr_t)paths, &e, 1);
+		(void)change((wchar_t *)(uintptr_t)paths, who, RIGHT_NONE);
 }

@@ -97,6 +97,12 @@ static void manager_is_told_at_either_kind_of_address(void **state)
 		heard(fd, "READY=1");
 		assert_true(service_notify_reloading());
 		heard(fd, "RELOADING=1\nMONOTONIC_USEC=");
+		/* how long it may take is for the unit to say, and pauses are no state of systemd */
+		service_notify_pausing();
+		service_notify_paused(true);
+		service_notify_paused(false);
+		assert_true(service_notify_stopping(1000000));
+		heard(fd, "STOPPING=1");
 		close(fd);
 		/* it has gone */
 		assert_false(service_notify("READY=1"));

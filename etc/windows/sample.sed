@@ -1,0 +1,23 @@
+# Makes of the sample pgweir.ini the one that comes with pgweir for Windows.
+s,^;     pgweir etc/pgweir.ini$,;     pgweir.exe pgweir.ini,
+s,^; Files of PgBouncer 1.26 are read unchanged.*,&\
+; In paths / and \\ are the same. As a service\, pgweir takes relative ones from this file's directory.,
+s,^\[pgbouncer\]$,&\
+; ---- the service ----\
+; Its name: pgweir.exe -regservice pgweir.ini\
+service_name = pgweir\
+,
+/^; Directory of the Unix socket/d
+/^unix_socket_dir =$/d
+/^; ---- several processes on one port ----$/,/^$/d
+s,^; After SIGTERM everything,; When the service is stopped everything,
+s,0 waits for them to leave\.,0 waits for them to leave\, 30 seconds at most.,
+/^; Another file than .etc.resolv.conf/d
+/^;resolv_conf =$/d
+s,/etc/pgweir/,,
+s,^; Servers: prefer is the default.*,&\
+; The file may be "system": the authorities that Windows trusts.,
+s,^;logfile =$,logfile = pgweir.log,
+s,^; Where nothing else does it: a new file,; There is no logrotate here: a new file,
+s,^;\(log_rotation_size\|log_rotation_age\|log_rotation_keep\) =,\1 =,
+/^; Cancel requests that reach the wrong process/,$d

@@ -1,0 +1,21 @@
+/* Pairs of TCP sockets. */
+#include "../pair.h"
+
+#include "os/socket.h"
+
+#define PATIENCE_MS 10000
+
+bool pair_make(int fd[2])
+{
+	struct address a;
+	struct peer peer;
+	bool connected;
+	int listener = address_from_text(&a, "127.0.0.1", 0) ? socket_listen(&a, 1, 0, false) : -1;
+
+	if (listener < 0 || !socket_local_address(listener, &a))
+		return false;
+	fd[0] = socket_connect(&a, NULL, &connected);
+	fd[1] = fd[0] >= 0 && socket_await(listener, SOCKET_READ, PATIENCE_MS) ? socket_accept(listener, &peer) : -1;
+	socket_close(listener);
+	return fd[1] >= 0 && socket_await(fd[0], SOCKET_WRITE, PATIENCE_MS) && socket_connect_result(fd[0]) == 0;
+}
