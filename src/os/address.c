@@ -42,11 +42,11 @@ static uint32_t scope_from_text(const char *text)
 {
 	uint32_t index = interface_number(text);
 	char *end;
-	unsigned long n;
+	unsigned long long n;
 
 	if (index != 0)
 		return index;
-	n = strtoul(text, &end, 10);
+	n = strtoull(text, &end, 10);
 	return end == text || *end != '\0' || n > UINT32_MAX ? 0 : (uint32_t)n;
 }
 

@@ -1,13 +1,10 @@
-/* Tests of src/os/posix/address.c; the plain forms are in test_os_socket.c. */
+/* Tests of src/os/address.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 /* cmocka needs those first */
-#include <arpa/inet.h>
 #include <cmocka.h>
-#include <net/if.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "os/socket.h"
@@ -36,39 +33,6 @@ static void bytes_and_port_are_where_the_system_wants_them(void **state)
 	assert_int_equal(a.u.v6.sin6_port, htons(6432));
 	assert_memory_equal(&a.u.v6.sin6_addr, v6, sizeof(v6));
 	assert_int_equal(a.u.v6.sin6_scope_id, 0);
-}
-
-static void paths_are_terminated_and_abstract_names_are_not(void **state)
-{
-	const size_t before = offsetof(struct sockaddr_un, sun_path);
-	struct address a = address_of("/ab", 5432);
-
-	(void)state;
-	assert_int_equal(a.u.local.sun_family, AF_UNIX);
-	assert_int_equal(a.len, before + 4);
-	assert_string_equal(a.u.local.sun_path, "/ab");
-	a = address_of("@ab", 5432);
-	assert_int_equal(a.u.local.sun_family, AF_UNIX);
-	assert_int_equal(a.len, before + 3);
-	assert_memory_equal(a.u.local.sun_path, "\0ab", 3);
-}
-
-static void scopes_are_numbers_and_names_of_interfaces(void **state)
-{
-	struct if_nameindex *interfaces = if_nameindex();
-	struct address a = address_of("fe80::1%4000000001", 1);
-
-	(void)state;
-	assert_true(a.u.v6.sin6_scope_id == 4000000001u);
-	assert_non_null(interfaces);
-	for (const struct if_nameindex *i = interfaces; i->if_index != 0; i++) {
-		char text[64];
-
-		assert_in_range(snprintf(text, sizeof(text), "fe80::1%%%s", i->if_name), 9, sizeof(text) - 1);
-		a = address_of(text, 1);
-		assert_int_equal(a.u.v6.sin6_scope_id, i->if_index);
-	}
-	if_freenameindex(interfaces);
 }
 
 static void scopes_that_are_neither_are_refused(void **state)
@@ -212,8 +176,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(peers_of_this_machine_are_known),
 	    cmocka_unit_test(bytes_and_port_are_where_the_system_wants_them),
-	    cmocka_unit_test(paths_are_terminated_and_abstract_names_are_not),
-	    cmocka_unit_test(scopes_are_numbers_and_names_of_interfaces),
 	    cmocka_unit_test(scopes_that_are_neither_are_refused),
 	    cmocka_unit_test(the_same_address_in_another_scope_is_another),
 	    cmocka_unit_test(texts_too_long_for_an_address_are_refused),

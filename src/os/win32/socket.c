@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "os/win32/code.h"
+#include "os/win32/ports.h"
 #include "os/win32/wide.h"
 
 /* Of Windows 10, which older headers lack. */
@@ -196,7 +197,12 @@ static bool bind_tcp(int fd, const struct address *a)
 		return false;
 	if (a->u.any.sa_family == AF_INET6 && !set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1))
 		return false;
-	return bind_to(fd, a);
+	if (bind_to(fd, a))
+		return true;
+	/* it says so of ports that others have for themselves alone, and of those that the system keeps back */
+	if (errno == EACCES && port_is_taken(a->u.any.sa_family, address_port(a)))
+		errno = EADDRINUSE;
+	return false;
 }
 
 static int backlog_of(int backlog)
