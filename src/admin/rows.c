@@ -91,6 +91,6 @@ void row_pointer(struct row *r, const void *thing)
 	char text[32] = "";
 
 	if (thing != NULL)
-		snprintf(text, sizeof(text), "%p", thing);
+		snprintf(text, sizeof(text), "0x%" PRIxPTR, (uintptr_t)thing);
 	row_text(r, text);
 }

@@ -8,6 +8,7 @@
 
 /* Unix sockets, or, where there are none, TCP by the loopback address. False: there are none to be had. */
 bool pair_make(int fd[2]);
+bool pair_is_unix(void);
 
 /* As send and recv, without SIGPIPE; -1 with errno set. */
 ssize_t pair_send(int fd, const void *bytes, size_t len);

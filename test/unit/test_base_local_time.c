@@ -6,6 +6,7 @@
 /* cmocka needs those first */
 #include <cmocka.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/local_time.h"
 
@@ -55,7 +56,8 @@ static void zones_have_one_word(void **state)
 	set_zone(named);
 	localtime_r(&at, &local);
 	local_time_zone(&local, at, zone, sizeof(zone));
-	assert_string_equal(zone, "PDT");
+	/* not all systems have its name */
+	assert_true(strcmp(zone, "PDT") == 0 || strcmp(zone, "-07") == 0);
 	set_zone(greenwich);
 	localtime_r(&at, &local);
 	local_time_zone(&local, at, zone, sizeof(zone));

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "conf/settings.h"
+#include "os/file.h"
 
 /* Names, defaults and changeability as PgBouncer 1.26.1 on Linux prints them. */
 static const struct {

@@ -146,10 +146,12 @@ static DWORD change(wchar_t *path, PSID who, enum right right)
 	DWORD code =
 	    GetNamedSecurityInfoW(path, SE_FILE_OBJECT, DACL_SECURITY_INFORMATION, NULL, NULL, &list, NULL, &old);
 
-	if (code == ERROR_SUCCESS)
+	/* where everybody may do everything a list of one would shut out all others */
+	if (code == ERROR_SUCCESS && list != NULL) {
 		code = rights_list(list, who, right, &fresh);
-	if (code == ERROR_SUCCESS && !set_list(path, fresh, old))
-		code = GetLastError();
+		if (code == ERROR_SUCCESS && !set_list(path, fresh, old))
+			code = GetLastError();
+	}
 	LocalFree(fresh);
 	LocalFree(old);
 	return code;

@@ -370,6 +370,18 @@ static bool create(struct registration *r)
 	return fail(r->log, "register", r->plan->name, code, hint);
 }
 
+/* It may lie where only its owner may read, such as among downloads. */
+static void give_program(struct registration *r)
+{
+	wchar_t *wide = program_path();
+	struct service_file program = {SERVICE_READS, wide == NULL ? NULL : utf8_of(wide)};
+
+	if (program.path != NULL)
+		rights_give(r->who, &program, &r->rights, r->log);
+	mem_free(program.path);
+	mem_free(wide);
+}
+
 static void give_rights(struct registration *r)
 {
 	for (size_t i = 0; i < r->plan->n_files; i++)
@@ -381,6 +393,7 @@ static void give_rights(struct registration *r)
 		          r->plan->name, win32_error_text(GetLastError()).text);
 		return;
 	}
+	give_program(r);
 	for (size_t i = 0; i < r->plan->n_files; i++)
 		rights_give(r->who, &r->plan->files[i], &r->rights, r->log);
 }

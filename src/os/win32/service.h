@@ -36,7 +36,7 @@ enum right {
 	RIGHT_WRITE, /* and rename, and remove */
 	RIGHT_ADD    /* of a directory: to make files, and whatever is to be done with those */
 };
-/* The old list (NULL: everybody may do everything) with that (LocalFree). NO_ERROR, or what is wrong. */
+/* The old list with that (LocalFree). NO_ERROR, or what is wrong. */
 DWORD rights_list(PACL old, PSID who, enum right right, PACL *fresh) MUST_USE;
 /* Makes the directory of a file that the service makes, if it is not there. */
 void rights_make_directory(const struct service_file *file);

@@ -14,3 +14,8 @@ bool pair_make(int fd[2])
 	}
 	return true;
 }
+
+bool pair_is_unix(void)
+{
+	return true;
+}

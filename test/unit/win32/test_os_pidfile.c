@@ -56,7 +56,7 @@ static void its_maker_keeps_it_for_reading_only(void **state)
 	assert_int_equal(errno, EEXIST);
 	assert_false(file_remove(w->path));
 	assert_false(file_is_writable(w->path));
-	f = fopen(w->path, "r"); /* as others read */
+	f = file_open(w->path);
 	assert_non_null(f);
 	assert_non_null(fgets(text, sizeof(text), f));
 	fclose(f);

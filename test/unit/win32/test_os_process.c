@@ -70,7 +70,8 @@ static void usage_grows_with_use(void **state)
 		os_process_usage(&now);
 	while (now.cpu_us <= before.cpu_us);
 	assert_true(before.resident_bytes > 0 && before.virtual_bytes > 0);
-	assert_int_equal(now.n_descriptors, before.n_descriptors + 1);
+	/* Wine does not count them */
+	assert_true(before.n_descriptors == 0 || now.n_descriptors == before.n_descriptors + 1);
 	assert_int_equal(now.most_descriptors, 0);
 	CloseHandle(more);
 }
