@@ -119,6 +119,18 @@ static wchar_t *command_line(const char *config)
 	return wide;
 }
 
+/* The manager replaces %NAME% in commands when it starts them, and has no word for a mere %. */
+static bool means_itself(const wchar_t *command)
+{
+	DWORD n = ExpandEnvironmentStringsW(command, NULL, 0);
+	wchar_t *expanded = n == 0 ? NULL : (wchar_t *)mem_alloc(n * sizeof(wchar_t));
+	bool same = expanded != NULL && ExpandEnvironmentStringsW(command, expanded, n) > 0 &&
+	            wcscmp(command, expanded) == 0;
+
+	mem_free(expanded);
+	return same;
+}
+
 static bool prepare(struct registration *r)
 {
 	const struct service_plan *plan = r->plan;
@@ -141,10 +153,18 @@ static bool prepare(struct registration *r)
 	r->dependencies = wide_list_of(&text);
 	str_fini(&text);
 	r->password = plan->password == NULL ? NULL : wide_of(plan->password);
-	if (r->name != NULL && r->command != NULL && r->account != NULL && r->dependencies != NULL &&
-	    (plan->password == NULL || r->password != NULL))
+	if (r->name == NULL || r->command == NULL || r->account == NULL || r->dependencies == NULL ||
+	    (plan->password != NULL && r->password == NULL)) {
+		log_write(r->log, LEVEL_FATAL, "out of memory, or a text that is no UTF-8");
+		return false;
+	}
+	if (means_itself(r->command))
 		return true;
-	log_write(r->log, LEVEL_FATAL, "out of memory, or a text that is no UTF-8");
+	log_write(r->log, LEVEL_FATAL,
+	          "a service cannot have the file \"%s\"\nDETAIL: In the path of the file, or of the program, is the name "
+	          "of a variable between percent signs, and Windows would put the variable's value in its place.\nHINT: "
+	          "Give the directory another name.",
+	          plan->config);
 	return false;
 }
 
