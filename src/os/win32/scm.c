@@ -119,16 +119,25 @@ static wchar_t *command_line(const char *config)
 	return wide;
 }
 
-/* The manager replaces %NAME% in commands when it starts them, and has no word for a mere %. */
-static bool means_itself(const wchar_t *command)
+static bool is_left_alone(const wchar_t *text)
 {
-	DWORD n = ExpandEnvironmentStringsW(command, NULL, 0);
+	DWORD n = ExpandEnvironmentStringsW(text, NULL, 0);
 	wchar_t *expanded = n == 0 ? NULL : (wchar_t *)mem_alloc(n * sizeof(wchar_t));
-	bool same = expanded != NULL && ExpandEnvironmentStringsW(command, expanded, n) > 0 &&
-	            wcscmp(command, expanded) == 0;
+	bool same = expanded != NULL && ExpandEnvironmentStringsW(text, expanded, n) > 0 && wcscmp(text, expanded) == 0;
 
 	mem_free(expanded);
 	return same;
+}
+
+/* The manager replaces %NAME% in commands when it starts them, and has no word for a mere %. Which ones belong together
+   if there are several is for it to say: hence each of them. */
+static bool means_itself(const wchar_t *command)
+{
+	const wchar_t *at = command;
+
+	while ((at = wcschr(at, L'%')) != NULL && is_left_alone(at))
+		at++;
+	return at == NULL;
 }
 
 static bool prepare(struct registration *r)
@@ -160,11 +169,12 @@ static bool prepare(struct registration *r)
 	}
 	if (means_itself(r->command))
 		return true;
-	log_write(r->log, LEVEL_FATAL,
-	          "a service cannot have the file \"%s\"\nDETAIL: In the path of the file, or of the program, is the name "
-	          "of a variable between percent signs, and Windows would put the variable's value in its place.\nHINT: "
-	          "Give the directory another name.",
-	          plan->config);
+	log_write(
+	    r->log, LEVEL_FATAL,
+	    "a service cannot have the file \"%s\"\nDETAIL: In the path of the file, or of the program, is the name "
+	    "of a variable between percent signs, and Windows would put the variable's value in its place.\nHINT: "
+	    "Give the directory another name.",
+	    plan->config);
 	return false;
 }
 
