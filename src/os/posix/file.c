@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -62,6 +63,20 @@ char *path_absolute(const char *path)
 	if (whole == NULL)
 		errno = ENOMEM;
 	return whole;
+}
+
+char *path_followed(const char *path)
+{
+	struct stat st;
+	char *real, *copy;
+
+	if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode)) {
+		real = realpath(path, NULL);
+		copy = real == NULL ? NULL : mem_copy_str(real);
+		free(real); /* of the C library's making */
+		return copy;
+	}
+	return mem_copy_str(path);
 }
 
 FILE *file_open(const char *path)
