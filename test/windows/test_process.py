@@ -45,7 +45,7 @@ def test_a_port_is_never_shared(start_pooler, address):
 	assert pooler.serves()
 
 
-@pytest.mark.early
+@pytest.mark.crowd
 def test_it_serves_2000_clients_at_once(start_pooler):
 	"""As many have a query as there are servers: Wine, not pgweir, has no time left if hundreds wait with one."""
 	pooler = start_pooler(max_client_conn=CLIENTS + 10, default_pool_size=SERVERS, client_login_timeout=60)
