@@ -9,15 +9,16 @@
 
 /* Filled in only on failure. */
 struct conf_error {
-	char file[256]; /* empty when no file is concerned */
-	unsigned line;  /* 0 when no line is concerned */
-	char text[768]; /* what is wrong, one line; names file and line where there are any */
-	char hint[256]; /* what to do, whole sentences; may be empty */
+	char file[1024]; /* empty when no file is concerned */
+	unsigned line;   /* 0 when no line is concerned */
+	char text[2560]; /* what is wrong, one line; names file and line where there are any */
+	char hint[256];  /* what to do, whole sentences; may be empty */
 };
 
-/* " in configuration (file:line)", or empty without a file; for use inside a text. */
+/* " in configuration (file:line)", or empty without a file; for use inside a text. Of a path beyond all reason the
+   beginning is left out. */
 struct conf_place {
-	char text[320];
+	char text[1100];
 };
 struct conf_place conf_place(const char *file, unsigned line);
 

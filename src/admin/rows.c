@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/local_time.h"
 
 void row_begin(struct row *r, struct str *out, unsigned n_columns)
 {
@@ -56,10 +57,14 @@ void row_number(struct row *r, uint64_t value)
 void time_write(char text[TIME_TEXT_BYTES], uint64_t wall_us)
 {
 	time_t seconds = (time_t)(wall_us / US_PER_S);
+	char day[32], zone[24];
 	struct tm tm;
 
-	if (localtime_r(&seconds, &tm) == NULL || strftime(text, TIME_TEXT_BYTES, "%Y-%m-%d %H:%M:%S %Z", &tm) == 0)
-		text[0] = '\0';
+	text[0] = '\0';
+	if (localtime_r(&seconds, &tm) == NULL || strftime(day, sizeof(day), "%Y-%m-%d %H:%M:%S", &tm) == 0)
+		return;
+	local_time_zone(&tm, seconds, zone, sizeof(zone));
+	snprintf(text, TIME_TEXT_BYTES, "%s %s", day, zone);
 }
 
 void row_time(struct row *r, uint64_t wall_us)
@@ -86,6 +91,6 @@ void row_pointer(struct row *r, const void *thing)
 	char text[32] = "";
 
 	if (thing != NULL)
-		snprintf(text, sizeof(text), "%p", thing);
+		snprintf(text, sizeof(text), "0x%" PRIxPTR, (uintptr_t)thing);
 	row_text(r, text);
 }

@@ -143,7 +143,8 @@ void terminal_log(struct terminal *t, enum log_level level, const char *event, c
 	va_start(args, fmt);
 	str_vprintf(&text, fmt, args);
 	va_end(args);
-	snprintf(who, sizeof(who), "C-%p: %s/%.*s@%s", (void *)t, CONSOLE_DATABASE, LOG_NAME_MAX, t->guest->user, from);
+	snprintf(who, sizeof(who), "C-0x%" PRIxPTR ": %s/%.*s@%s", (uintptr_t)t, CONSOLE_DATABASE, LOG_NAME_MAX,
+	         t->guest->user, from);
 	e.who = who;
 	e.address = host;
 	e.port = peer == NULL ? 0 : peer->port;

@@ -52,9 +52,9 @@ bool rule_line_fail(struct rule_line *l, const char *fmt, ...)
 	while (shown > 0 && is_blank(from[shown - 1]))
 		shown--;
 	if (shown == 0)
-		return conf_fail(r->why, l->file, l->number, "broken %s file (%.200s:%u): %s", r->kind, l->file,
+		return conf_fail(r->why, l->file, l->number, "broken %s file (%.1000s:%u): %s", r->kind, l->file,
 		                 l->number, what);
-	return conf_fail(r->why, l->file, l->number, "broken %s file (%.200s:%u): %s, in \"%.*s%s\"", r->kind, l->file,
+	return conf_fail(r->why, l->file, l->number, "broken %s file (%.1000s:%u): %s, in \"%.*s%s\"", r->kind, l->file,
 	                 l->number, what, (int)(shown < SHOWN_BYTES ? shown : SHOWN_BYTES), from,
 	                 shown > SHOWN_BYTES ? "..." : "");
 }
@@ -243,7 +243,7 @@ static bool read_named(struct rule_line *l, const char *path, struct str *conten
 	}
 	if (error == ENOMEM)
 		return rule_line_no_memory(l);
-	return error == 0 || rule_line_fail(l, "could not open file \"%.200s\": %s", path, strerror(error));
+	return error == 0 || rule_line_fail(l, "could not open file \"%.1000s\": %s", path, strerror(error));
 }
 
 static bool include_path(struct rule_line *l, const char *path, bool *missing)
@@ -292,7 +292,7 @@ static bool include_directory(struct rule_line *l, const char *path)
 	if (error == ENOMEM)
 		return rule_line_no_memory(l);
 	if (error != 0)
-		return rule_line_fail(l, "could not open directory \"%.200s\": %s", path, strerror(error));
+		return rule_line_fail(l, "could not open directory \"%.1000s\": %s", path, strerror(error));
 	good = include_names(l, path, names);
 	directory_names_free(names);
 	return good;
@@ -521,7 +521,8 @@ bool rule_lines_read(const struct conf_source *source, const char *kind, const c
 	if (error == ENOMEM)
 		good = conf_fail_memory(why, name, 0);
 	else if (error != 0)
-		good = conf_fail(why, name, 0, "could not open %s config file %.200s: %s", kind, name, strerror(error));
+		good =
+		    conf_fail(why, name, 0, "could not open %s config file %.1000s: %s", kind, name, strerror(error));
 	else
 		good = read_file(&r, path, content.data, content.len);
 	mem_free(path);

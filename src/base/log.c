@@ -220,48 +220,7 @@ static void put_json(struct record *r, size_t max, const char *text)
 	}
 }
 
-/* How far local time is ahead of UTC: "+05", "30". */
-struct ahead {
-	char sign;
-	unsigned hours, minutes; /* below 100 */
-};
-
-static struct ahead ahead_of_utc(time_t at)
-{
-	long offset = local_time_offset_s(at), minutes = (offset < 0 ? -offset : offset) / 60;
-
-	return (struct ahead){offset < 0 ? '-' : '+', (unsigned)(minutes / 60) % 100, (unsigned)(minutes % 60)};
-}
-
 /* ---- text ---- */
-
-/* A zone's name as POSIX has them; Wine makes "UT" of UTC. */
-static bool is_zone_name(const char *name)
-{
-	if (strlen(name) < 3)
-		return false;
-	for (; *name != '\0'; name++)
-		if (!((*name >= 'A' && *name <= 'Z') || (*name >= 'a' && *name <= 'z') ||
-		      (*name >= '0' && *name <= '9') || *name == '+' || *name == '-'))
-			return false;
-	return true;
-}
-
-/* "CEST", or where the system has no such name, "+02". Windows has "W. Europe Daylight Time", which would be several
-   words, and in the letters of its code page. */
-static void zone_name(const struct tm *local, time_t at, char *zone, size_t size)
-{
-	struct ahead a = ahead_of_utc(at);
-
-	if (strftime(zone, size, "%Z", local) > 0 && is_zone_name(zone))
-		return;
-	if (a.hours == 0 && a.minutes == 0)
-		snprintf(zone, size, "UTC");
-	else if (a.minutes == 0)
-		snprintf(zone, size, "%c%02u", a.sign, a.hours);
-	else
-		snprintf(zone, size, "%c%02u%02u", a.sign, a.hours, a.minutes);
-}
 
 /* "2026-05-08 12:00:00.123 UTC [pid] LEVEL " */
 static void put_head(struct record *r, enum log_level level, uint64_t now_us)
@@ -272,7 +231,7 @@ static void put_head(struct record *r, enum log_level level, uint64_t now_us)
 
 	localtime_r(&seconds, &tm);
 	strftime(day, sizeof(day), "%Y-%m-%d %H:%M:%S", &tm);
-	zone_name(&tm, seconds, zone, sizeof(zone));
+	local_time_zone(&tm, seconds, zone, sizeof(zone));
 	snprintf(head, sizeof(head), "%s.%03u %s [%ld] %s ", day, (unsigned)(now_us % US_PER_S / US_PER_MS), zone,
 	         (long)getpid(), level_word[level]);
 	put_text(r, head);
@@ -325,7 +284,7 @@ static void put_number(struct record *r, const char *name, uint64_t value)
 static void put_time(struct record *r, uint64_t now_us)
 {
 	time_t seconds = (time_t)(now_us / US_PER_S);
-	struct ahead a = ahead_of_utc(seconds);
+	struct local_time_ahead a = local_time_ahead_of_utc(seconds);
 	struct tm tm;
 	char day[32], text[HEAD_MAX];
 

@@ -43,7 +43,7 @@ struct environment_made {
 /* A directory in place of the file is what Docker makes when there is nothing to be mounted. */
 static void fail_mounted(struct environment_made *m, const char *path, int error)
 {
-	variables_fail(&m->variables, "could not read file \"%.200s\": %s", path, strerror(error));
+	variables_fail(&m->variables, "could not read file \"%.1000s\": %s", path, strerror(error));
 	if (error == EISDIR)
 		variables_hint(&m->variables,
 		               "Docker makes a directory where the file to be mounted is not on the host: look at its "

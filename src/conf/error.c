@@ -5,16 +5,21 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_NAME 40 /* bytes of the longest name that is compared */
+#define MAX_NAME 40         /* bytes of the longest name that is compared */
+#define MAX_PATH_SHOWN 1000 /* bytes of a path */
 
 struct conf_place conf_place(const char *file, unsigned line)
 {
 	struct conf_place place = {""};
+	size_t len = file == NULL ? 0 : strlen(file);
+	const char *cut = len > MAX_PATH_SHOWN ? "..." : "";
 
+	if (len > MAX_PATH_SHOWN)
+		file += len - MAX_PATH_SHOWN;
 	if (file != NULL && line > 0)
-		snprintf(place.text, sizeof(place.text), " in configuration (%s:%u)", file, line);
+		snprintf(place.text, sizeof(place.text), " in configuration (%s%s:%u)", cut, file, line);
 	else if (file != NULL)
-		snprintf(place.text, sizeof(place.text), " in configuration (%s)", file);
+		snprintf(place.text, sizeof(place.text), " in configuration (%s%s)", cut, file);
 	return place;
 }
 

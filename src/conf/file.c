@@ -147,7 +147,7 @@ static bool parse_value(struct parser *p, struct line *line)
 
 static bool fail_include(struct parser *p, const struct line *line, const char *name, int error)
 {
-	return conf_fail(p->why, line->file, line->number, "could not load file \"%.200s\"%s: %s", name,
+	return conf_fail(p->why, line->file, line->number, "could not load file \"%.1000s\"%s: %s", name,
 	                 conf_place(line->file, line->number).text, strerror(error));
 }
 
@@ -333,7 +333,7 @@ bool conf_file_parse(const char *path, conf_read *read, void *read_context, cons
 	str_init(&content, CONF_MAX_FILE_BYTES);
 	error = read(read_context, path, &content);
 	if (error != 0)
-		good = conf_fail(why, path, 0, "could not load file \"%.200s\": %s", path, strerror(error));
+		good = conf_fail(why, path, 0, "could not load file \"%.1000s\": %s", path, strerror(error));
 	else
 		good = parse_file(&parser, path, content.data, content.len);
 	conf_forget(&content);

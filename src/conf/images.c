@@ -840,7 +840,8 @@ static const char *standard_of(struct work *w, enum setting_id id)
 		return strchr(value, ',') == NULL && (from == NULL || is_one_line(w, from, value)) ? value : NULL;
 	}
 	/* the containers' root may be read-only */
-	if (id == SETTING_unix_socket_dir && !w->frame->can_write(setting_default(id)))
+	if (id == SETTING_unix_socket_dir && setting_default(id)[0] != '\0' &&
+	    !w->frame->can_write(setting_default(id)))
 		return "";
 	if (id == SETTING_auth_file && (w->frame->mounted_users != NULL || w->out->users.text.len > 0))
 		return w->frame->users_path;

@@ -119,11 +119,11 @@ static bool miss_user_list(struct load *load, const struct config *running, int 
 	if (error == ENOMEM)
 		return conf_fail_memory(why, path, 0);
 	if (running != NULL && running->entries->has_user_list) {
-		(void)conf_fail(why, path, 0, "could not open auth_file %.200s: %s", path, strerror(error));
+		(void)conf_fail(why, path, 0, "could not open auth_file %.1000s: %s", path, strerror(error));
 		conf_hint(why, "The users that are known stay as long as the configuration is not replaced.");
 		return false;
 	}
-	return texts_add(&load->config->notices, "could not open auth_file %.200s: %s", path, strerror(error)) ||
+	return texts_add(&load->config->notices, "could not open auth_file %.1000s: %s", path, strerror(error)) ||
 	       conf_fail_memory(why, path, 0);
 }
 
@@ -164,7 +164,7 @@ static bool load_files(struct load *load, const char *path, const struct config 
 	if (!conf_file_parse(path, read, context, &events, load, why))
 		return false;
 	if (!load->has_main) {
-		(void)conf_fail(why, path, 0, "load_init_file: main section missing from config file (%.200s)", path);
+		(void)conf_fail(why, path, 0, "load_init_file: main section missing from config file (%.1000s)", path);
 		conf_hint(why, "Settings follow a line \"[pgbouncer]\".");
 		return false;
 	}

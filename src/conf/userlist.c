@@ -56,7 +56,7 @@ static char *take_quoted(char **at)
 
 static bool fail_broken(struct conf_error *why, const char *file, unsigned line, const char *what)
 {
-	(void)conf_fail(why, file, line, "broken auth file (%.200s:%u): %s", file, line, what);
+	(void)conf_fail(why, file, line, "broken auth file (%.1000s:%u): %s", file, line, what);
 	conf_hint(why, "A line is \"name\" \"secret\", both in double quotes; a quote inside is written twice. "
 	               "Comments start with a semicolon.");
 	return false;
@@ -78,10 +78,10 @@ static bool parse_line(char *at, const char *file, unsigned line, userlist_user 
 	if (secret == NULL)
 		return fail_broken(why, file, line, "after the name there is no secret in double quotes");
 	if (strlen(name) > CONF_MAX_USER_NAME)
-		return conf_fail(why, file, line, "username too long in auth file (%.200s:%u): more than %d bytes",
+		return conf_fail(why, file, line, "username too long in auth file (%.1000s:%u): more than %d bytes",
 		                 file, line, CONF_MAX_USER_NAME);
 	if (strlen(secret) > CONF_MAX_PASSWORD)
-		return conf_fail(why, file, line, "password too long in auth file (%.200s:%u): more than %d bytes",
+		return conf_fail(why, file, line, "password too long in auth file (%.1000s:%u): more than %d bytes",
 		                 file, line, CONF_MAX_PASSWORD);
 	return user(context, name, secret, line, why);
 }

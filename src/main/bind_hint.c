@@ -5,14 +5,22 @@
 
 #include "diag/idioms.h"
 
-/* Windows says so, too, of ports that belong to nobody: Hyper-V has ranges of them reserved. */
+/* Windows says that it is in use or not permitted when a socket has it exclusively, and also of ports that belong to
+   nobody: Hyper-V has ranges of them reserved. */
+static void taken(bool on_windows, struct str *out)
+{
+	str_printf(out, "Another program has the port, perhaps a pooler that still runs; this shows which: %s",
+	           idiom_text(IDIOM_listeners, on_windows));
+	if (on_windows)
+		str_add_str(out,
+		            "\nIf none has it, Windows has reserved it; this shows which ports: netsh int ipv4 show "
+		            "excludedportrange tcp");
+}
+
 static void not_permitted(bool on_windows, struct str *out)
 {
 	if (on_windows)
-		str_printf(out,
-		           "The port is reserved (netsh int ipv4 show excludedportrange tcp), or a program of another "
-		           "account has it (%s): choose another listen_port.",
-		           idiom_text(IDIOM_listeners, true));
+		taken(true, out);
 	else
 		str_add_str(out, "Ports below 1024 need special rights: choose another listen_port.");
 }
@@ -32,8 +40,7 @@ bool bind_hint(int error, bool is_unix, bool on_windows, struct str *out)
 		return unix_hint(error, out);
 	switch (error) {
 	case EADDRINUSE:
-		str_printf(out, "Another program has the port, perhaps a pooler that still runs; this shows which: %s",
-		           idiom_text(IDIOM_listeners, on_windows));
+		taken(on_windows, out);
 		return true;
 	case EADDRNOTAVAIL:
 		str_printf(out, "This machine does not have that address (%s). Use * for all addresses that it has.",

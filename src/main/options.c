@@ -146,7 +146,11 @@ static bool is_possible(const struct options *o, const struct option_row *row)
 static enum options_result apply(struct walk *w, const struct option_row *row, const char *value)
 {
 	if (!is_possible(w->o, row))
-		return wrong(w, "option --%s (-%c) is not supported on this platform", row->name, row->letter);
+		return wrong(w,
+		             "option --%s (-%c) is not supported on this platform\n"
+		             "HINT: A service runs in the background, as an account of its own: %s -regservice "
+		             "CONFIG_FILE",
+		             row->name, row->letter, w->o->program);
 	switch (row->id) {
 	case OPTION_DAEMON:
 		w->o->daemon = true;

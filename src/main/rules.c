@@ -22,7 +22,7 @@ static bool check_ldap(const struct config *c, struct conf_error *why)
 			continue;
 		(void)conf_fail(
 		    why, r->file, r->line,
-		    "broken hba file (%.200s:%u): method ldap without options needs auth_ldap_options, which "
+		    "broken hba file (%.1000s:%u): method ldap without options needs auth_ldap_options, which "
 		    "is empty",
 		    r->file, r->line);
 		conf_hint(why, "Write the options at the end of the line, or set auth_ldap_options.");

@@ -8,6 +8,7 @@
 #include "worker/client.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -131,8 +132,8 @@ static void client_vlog(struct client *c, struct log_event *e, const char *fmt, 
 	e->text = text;
 	if (is_stranger(c) && !strangers_may_log(c->worker, e))
 		return;
-	snprintf(who, sizeof(who), "C-%p: %.*s/%.*s@%s%s%s:%d", (void *)c, LOG_NAME_MAX, e->database, LOG_NAME_MAX,
-	         e->user, v6 ? "[" : "", address, v6 ? "]" : "", e->port);
+	snprintf(who, sizeof(who), "C-0x%" PRIxPTR ": %.*s/%.*s@%s%s%s:%d", (uintptr_t)c, LOG_NAME_MAX, e->database,
+	         LOG_NAME_MAX, e->user, v6 ? "[" : "", address, v6 ? "]" : "", e->port);
 	e->who = who;
 	log_event(l, e);
 }

@@ -11,6 +11,7 @@
  */
 #include "worker/server.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,8 +72,8 @@ static void server_vlog(struct server *s, struct log_event *e, const char *fmt, 
 	e->server = s->id;
 	e->client = s->client == NULL ? 0 : s->client->waiter.id;
 	vsnprintf(text, sizeof(text), fmt, args);
-	snprintf(who, sizeof(who), "S-%p: %.*s/%.*s@%s%s%s:%d", (void *)s, LOG_NAME_MAX, e->database, LOG_NAME_MAX,
-	         e->user, v6 ? "[" : "", address, v6 ? "]" : "", e->port);
+	snprintf(who, sizeof(who), "S-0x%" PRIxPTR ": %.*s/%.*s@%s%s%s:%d", (uintptr_t)s, LOG_NAME_MAX, e->database,
+	         LOG_NAME_MAX, e->user, v6 ? "[" : "", address, v6 ? "]" : "", e->port);
 	e->who = who;
 	e->text = text;
 	log_event(l, e);

@@ -10,6 +10,7 @@
 
 /* Unix sockets, or, where there are none, TCP by the loopback address. False: there are none to be had. */
 bool pair_make(int fd[2]);
+bool pair_is_unix(void);
 
 /* A listening socket that no other test has, a Unix one where there are any, and its address. −1: there is none to be
  * had. */

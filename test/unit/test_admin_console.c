@@ -5,6 +5,7 @@
 
 #include "admin/terminal.h"
 #include "log_file.h"
+#include "os/file.h"
 #include "place.h"
 
 #define CONF "[databases]\napp = host=127.0.0.1\n[pgbouncer]\nauth_type=trust\n"
@@ -13,7 +14,7 @@
 static const char *log_content(const char *path)
 {
 	static char text[4096];
-	FILE *f = fopen(path, "r");
+	FILE *f = file_open(path);
 	size_t n;
 
 	assert_non_null(f);

@@ -71,8 +71,12 @@ static const char *row_of(const char *sql, unsigned id)
 		at += 3;
 		snprintf(row, sizeof(row), "%.*s", (int)strcspn(at, ")"), at);
 		rest = row;
-		for (n = 0; n < 40 && rest != NULL; n++)
-			column[n] = strsep(&rest, ",");
+		for (n = 0; n < 40 && rest != NULL; n++) {
+			column[n] = rest;
+			rest = strchr(rest, ',');
+			if (rest != NULL)
+				*rest++ = '\0';
+		}
 		assert_true(n == 21 || n == 28);
 		if ((unsigned)strtoul(column[20], NULL, 10) != id)
 			continue;
@@ -165,8 +169,14 @@ static void waiting_counts_from_the_query(void **state)
 static void the_console_is_among_the_clients(void **state)
 {
 	(void)state;
-	assert_string_equal(row_of("show clients", 7), "C pgbouncer/admin idle unix:7000 close=0 link=no pid=0");
-	assert_string_equal(row_of("show sockets", 7), "C pgbouncer/admin cl_active unix:7000 close=0 link=no pid=0");
+	if (pair_is_unix()) {
+		assert_string_equal(row_of("show clients", 7),
+		                    "C pgbouncer/admin idle unix:7000 close=0 link=no pid=0");
+		assert_string_equal(row_of("show sockets", 7),
+		                    "C pgbouncer/admin cl_active unix:7000 close=0 link=no pid=0");
+	}
+	assert_non_null(strstr(row_of("show clients", 7), "C pgbouncer/admin idle "));
+	assert_non_null(strstr(row_of("show sockets", 7), "C pgbouncer/admin cl_active "));
 	assert_non_null(strstr(bench_ask(c, "show clients"), ",bench,0,7)"));
 }
 

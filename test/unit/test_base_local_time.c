@@ -6,6 +6,7 @@
 /* cmocka needs those first */
 #include <cmocka.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/local_time.h"
 
@@ -44,11 +45,32 @@ static void summer_time_is_its_own(void **state)
 	assert_int_equal(local_time_offset_s(SUMMER), -7 * 3600);
 }
 
+static void zones_have_one_word(void **state)
+{
+	static char named[] = "TZ=PST8PDT", greenwich[] = "TZ=UTC0";
+	time_t at = SUMMER;
+	struct tm local;
+	char zone[24];
+
+	(void)state;
+	set_zone(named);
+	localtime_r(&at, &local);
+	local_time_zone(&local, at, zone, sizeof(zone));
+	/* not all systems have its name */
+	assert_true(strcmp(zone, "PDT") == 0 || strcmp(zone, "-07") == 0);
+	set_zone(greenwich);
+	localtime_r(&at, &local);
+	local_time_zone(&local, at, zone, sizeof(zone));
+	assert_string_equal(zone, "UTC");
+	assert_int_equal(local_time_ahead_of_utc(at).hours, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(local_time_is_ahead_of_utc_or_behind),
 	    cmocka_unit_test(summer_time_is_its_own),
+	    cmocka_unit_test(zones_have_one_word),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,23 @@ static void a_place_names_file_and_line(void **state)
 	assert_string_equal(conf_place(NULL, 0).text, "");
 }
 
+static void a_place_names_the_line_however_long_the_path_is(void **state)
+{
+	struct conf_place place;
+	char path[3000];
+
+	(void)state;
+	memset(path, 'a', sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	place = conf_place(path, 4000000000u);
+	assert_non_null(strstr(place.text, "(...aaa"));
+	assert_string_equal(place.text + strlen(place.text) - 13, "a:4000000000)");
+	path[700] = '\0';
+	place = conf_place(path, 7);
+	assert_int_equal(strlen(place.text), strlen(" in configuration (:7)") + 700);
+	assert_null(strstr(place.text, "..."));
+}
+
 static void a_failure_is_one_line_without_an_old_hint(void **state)
 {
 	struct conf_error why;
@@ -83,10 +100,12 @@ static void names_that_are_like_nothing_have_no_nearest(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_place_names_file_and_line), cmocka_unit_test(a_failure_is_one_line_without_an_old_hint),
-	    cmocka_unit_test(texts_that_are_too_long_are_cut), cmocka_unit_test(the_nearest_name_is_found),
-	    cmocka_unit_test(names_that_are_like_nothing_have_no_nearest)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(a_place_names_file_and_line),
+	                                   cmocka_unit_test(a_place_names_the_line_however_long_the_path_is),
+	                                   cmocka_unit_test(a_failure_is_one_line_without_an_old_hint),
+	                                   cmocka_unit_test(texts_that_are_too_long_are_cut),
+	                                   cmocka_unit_test(the_nearest_name_is_found),
+	                                   cmocka_unit_test(names_that_are_like_nothing_have_no_nearest)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "conf/settings.h"
+#include "os/file.h"
 
 /* Names, defaults and changeability as PgBouncer 1.26.1 on Linux prints them. */
 static const struct {
@@ -104,7 +105,11 @@ static const struct {
     {"syslog", "0", true},
     {"syslog_facility", "daemon", true},
     {"syslog_ident", "pgbouncer", true},
+#ifdef __linux__
     {"tcp_defer_accept", "1", true},
+#else
+    {"tcp_defer_accept", "0", true},
+#endif
     {"tcp_keepalive", "1", true},
     {"tcp_keepcnt", "0", true},
     {"tcp_keepidle", "0", true},
@@ -113,7 +118,7 @@ static const struct {
     {"tcp_user_timeout", "0", true},
     {"track_extra_parameters", "", false},
     {"transaction_timeout", "0", true},
-    {"unix_socket_dir", "/tmp", false},
+    {"unix_socket_dir", SOCKET_DIRECTORY, false},
     {"unix_socket_group", "", false},
     {"unix_socket_mode", "0777", false},
     {"user", NULL, false},
@@ -483,7 +488,7 @@ static void members_get_the_values(void **state)
 	assert_int_equal(s->unix_socket_mode, 0777);
 	assert_int_equal(s->max_packet_size, 2147483647u);
 	assert_null(s->user);
-	assert_string_equal(s->unix_socket_dir, "/tmp");
+	assert_string_equal(s->unix_socket_dir, SOCKET_DIRECTORY);
 	assert_true(s->log_connections);
 	assert_int_equal(s->server_connect_parallel, 4);
 	assert_int_equal(s->server_down_wait_us, 5000000);

@@ -8,6 +8,7 @@
 
 #include "conf/show.h"
 #include "conf_files.h"
+#include "os/file.h"
 
 struct table_seen {
 	struct str text;
@@ -56,7 +57,7 @@ static void rows_look_as_in_pgbouncer(void **state)
 	    "server_check_query|<empty>|<empty>|yes\n",
 	    "server_idle_timeout|0.5|600|yes\n",
 	    "server_tls_sslmode|prefer|prefer|yes\n",
-	    "unix_socket_dir||/tmp|no\n",
+	    "unix_socket_dir||" SOCKET_DIRECTORY "|no\n",
 	    "unix_socket_mode|511|0777|no\n",
 	    "user|NULL|NULL|no\nverbose|0|NULL|yes\nthreads|0|0|no\n",
 	    "error_sqlstate|compatible|compatible|yes\nlog_format|text|text|yes\n",

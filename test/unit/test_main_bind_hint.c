@@ -10,6 +10,11 @@
 
 #include "main/bind_hint.h"
 
+#define TAKEN_ON_WINDOWS                                                                                               \
+	"Another program has the port, perhaps a pooler that still runs; this shows which: Get-NetTCPConnection "      \
+	"-State Listen\nIf none has it, Windows has reserved it; this shows which ports: netsh int ipv4 show "         \
+	"excludedportrange tcp"
+
 static void each_system_has_its_words(void **state)
 {
 	static const struct {
@@ -19,18 +24,13 @@ static void each_system_has_its_words(void **state)
 	} cases[] = {
 	    {EADDRINUSE, false, false,
 	     "Another program has the port, perhaps a pooler that still runs; this shows which: ss -ltnp"},
-	    {EADDRINUSE, true, false,
-	     "Another program has the port, perhaps a pooler that still runs; this shows which: Get-NetTCPConnection "
-	     "-State "
-	     "Listen"},
+	    {EADDRINUSE, true, false, TAKEN_ON_WINDOWS},
 	    {EADDRNOTAVAIL, false, false,
 	     "This machine does not have that address (ip addr). Use * for all addresses that it has."},
 	    {EADDRNOTAVAIL, true, false,
 	     "This machine does not have that address (Get-NetIPAddress). Use * for all addresses that it has."},
 	    {EACCES, false, false, "Ports below 1024 need special rights: choose another listen_port."},
-	    {EACCES, true, false,
-	     "The port is reserved (netsh int ipv4 show excludedportrange tcp), or a program of another account has it "
-	     "(Get-NetTCPConnection -State Listen): choose another listen_port."},
+	    {EACCES, true, false, TAKEN_ON_WINDOWS},
 	    {EAFNOSUPPORT, true, false, "This system has no addresses of that kind: take it out of listen_addr."},
 	    {EAFNOSUPPORT, true, true,
 	     "This system has no Unix sockets (Windows has them since 10, version 1803): leave unix_socket_dir empty."},

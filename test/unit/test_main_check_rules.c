@@ -17,7 +17,8 @@ static void check(const char *settings, const char *rules, const char *story)
 	struct config *c;
 	struct findings f;
 
-	snprintf(text, sizeof(text), "[pgbouncer]\nauth_type=hba\nauth_hba_file=h\nauth_ident_file=i\n%s", settings);
+	snprintf(text, sizeof(text),
+	         "[pgbouncer]\nauth_type=hba\nauth_hba_file=h\nauth_ident_file=i\nunix_socket_dir=/tmp\n%s", settings);
 	c = configured(text, "");
 	if (!rules_prepare(c, NULL, &source, &why))
 		fail_msg("%s", why.text);

@@ -36,7 +36,7 @@ static void it_must_listen_somewhere(void **state)
 	      "error settings: nowhere to listen on: listen_addr and unix_socket_dir are empty\n");
 	check(GOOD "listen_addr=\nunix_socket_dir=/tmp\n", "");
 	check(GOOD "max_client_conn=0\n", "error settings: max_client_conn is 0: no client can connect\n");
-	check("[pgbouncer]\nauth_file=users.txt\n",
+	check("[pgbouncer]\nauth_file=users.txt\nlisten_addr=*\n",
 	      "warning settings: no database is configured: only the console can be reached\n");
 }
 

@@ -276,17 +276,22 @@ static void without_any_place_the_failure_says_so(void **state)
 static void literal_hosts_need_no_lookup_and_keep_their_order(void **state)
 {
 	struct world w;
+	struct address a;
+	bool abstract;
 
 	(void)state;
 	SET_UP(&w, "10.0.0.1", "::1", "/var/run/pg", "@weir");
 	w.d.load_balance_hosts = LOAD_BALANCE_DISABLE;
 	resolve_permit(&w.s, &w.permit);
 	assert_ptr_equal(resolved, &w.permit);
-	assert_int_equal(w.permit.n_targets, 4);
+	/* not all systems have the abstract namespace */
+	abstract = address_from_text(&a, "@weir", 0);
+	assert_int_equal(w.permit.n_targets, abstract ? 4 : 3);
 	expect_target(&w, 0, "10.0.0.1", "10.0.0.1");
 	expect_target(&w, 1, "::1", "::1");
 	expect_target(&w, 2, "/var/run/pg", "/var/run/pg/.s.PGSQL.5433");
-	expect_target(&w, 3, "@weir", "@weir/.s.PGSQL.5433");
+	if (abstract)
+		expect_target(&w, 3, "@weir", "@weir/.s.PGSQL.5433");
 	tear_down(&w);
 }
 

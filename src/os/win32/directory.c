@@ -217,6 +217,9 @@ int directory_names(const char *directory, const char *pattern, char ***names)
 
 	mem_free(all);
 	mem_free(wide_pattern);
+	/* not all systems say it so */
+	if (error == ENOENT && attributes_of(directory) != INVALID_FILE_ATTRIBUTES && !directory_exists(directory))
+		error = ENOTDIR;
 	if (error != 0) {
 		directory_names_free(f.names);
 		return error;

@@ -57,6 +57,12 @@ bool file_is_plain(const char *path)
 	return plain;
 }
 
+/* 0: not known, as under Wine when the file has another name than it was opened by. */
+static bool is_same_volume(DWORD a, DWORD b)
+{
+	return a == b || a == 0 || b == 0;
+}
+
 bool file_is_at(const char *path, int fd)
 {
 	HANDLE here = fd < 0 ? INVALID_HANDLE_VALUE : (HANDLE)_get_osfhandle(fd), there;
@@ -66,7 +72,7 @@ bool file_is_at(const char *path, int fd)
 	if (here == INVALID_HANDLE_VALUE || (there = open_to_look(path)) == INVALID_HANDLE_VALUE)
 		return false;
 	same = GetFileInformationByHandle(here, &a) && GetFileInformationByHandle(there, &b) &&
-	       a.dwVolumeSerialNumber == b.dwVolumeSerialNumber && a.nFileIndexHigh == b.nFileIndexHigh &&
+	       is_same_volume(a.dwVolumeSerialNumber, b.dwVolumeSerialNumber) && a.nFileIndexHigh == b.nFileIndexHigh &&
 	       a.nFileIndexLow == b.nFileIndexLow;
 	CloseHandle(there);
 	return same;

@@ -12,6 +12,7 @@
 #include "os/win32/wide.h"
 
 #include <aclapi.h>
+#include <ntsecapi.h>
 
 #define TO_READ (FILE_GENERIC_READ | FILE_GENERIC_EXECUTE)
 #define TO_WRITE (FILE_GENERIC_READ | FILE_GENERIC_WRITE | DELETE)
@@ -39,6 +40,12 @@ static PSID identity_of(const wchar_t *account)
 	return sid;
 }
 
+/* The names of accounts that the manager takes have a mark for those of this machine, which look-ups do not know. */
+static PSID account_identity(const wchar_t *account)
+{
+	return identity_of(account[0] == L'.' && account[1] == L'\\' ? account + 2 : account);
+}
+
 PSID rights_identity(const wchar_t *service, const wchar_t *account)
 {
 	wchar_t own[300];
@@ -49,8 +56,29 @@ PSID rights_identity(const wchar_t *service, const wchar_t *account)
 	sid = identity_of(own);
 	/* systems without identities of services have accounts all the same */
 	if (sid == NULL && account != NULL)
-		sid = identity_of(account[0] == L'.' && account[1] == L'\\' ? account + 2 : account);
+		sid = account_identity(account);
 	return sid;
+}
+
+DWORD rights_log_on(const wchar_t *account)
+{
+	static wchar_t name[] = L"SeServiceLogonRight";
+	LSA_UNICODE_STRING right = {sizeof(name) - sizeof(wchar_t), sizeof(name), name};
+	LSA_OBJECT_ATTRIBUTES none;
+	LSA_HANDLE policy;
+	PSID who = account_identity(account);
+	NTSTATUS status;
+
+	if (who == NULL)
+		return GetLastError();
+	memset(&none, 0, sizeof(none));
+	status = LsaOpenPolicy(NULL, &none, POLICY_CREATE_ACCOUNT | POLICY_LOOKUP_NAMES, &policy);
+	if (status == 0) {
+		status = LsaAddAccountRights(policy, who, &right, 1);
+		LsaClose(policy);
+	}
+	LocalFree(who);
+	return LsaNtStatusToWinError(status);
 }
 
 /* ---- lists ---- */
@@ -118,10 +146,12 @@ static DWORD change(wchar_t *path, PSID who, enum right right)
 	DWORD code =
 	    GetNamedSecurityInfoW(path, SE_FILE_OBJECT, DACL_SECURITY_INFORMATION, NULL, NULL, &list, NULL, &old);
 
-	if (code == ERROR_SUCCESS)
+	/* where everybody may do everything a list of one would shut out all others */
+	if (code == ERROR_SUCCESS && list != NULL) {
 		code = rights_list(list, who, right, &fresh);
-	if (code == ERROR_SUCCESS && !set_list(path, fresh, old))
-		code = GetLastError();
+		if (code == ERROR_SUCCESS && !set_list(path, fresh, old))
+			code = GetLastError();
+	}
 	LocalFree(fresh);
 	LocalFree(old);
 	return code;

@@ -225,9 +225,13 @@ static LSTATUS set_source(HKEY key, const wchar_t *program)
 	           : RegSetValueExW(key, L"TypesSupported", 0, REG_DWORD, (const BYTE *)&types, sizeof(types));
 }
 
-/* The viewer finds the texts of events of this name in this program. Who has that name already, as another pooler may
-   have, keeps it. */
-static void add_source(struct registration *r, const char *name)
+enum source {
+	SOURCE_OWN,   /* the service's name: it is ours, whoever had it, such as the PgBouncer that was here before */
+	SOURCE_SHARED /* another name: whoever has it keeps it */
+};
+
+/* The viewer finds the texts of events of this name in this program. */
+static void add_source(struct registration *r, const char *name, enum source kind)
 {
 	wchar_t *program = program_path(), *wide = wide_of(name), path[512];
 	DWORD made = REG_OPENED_EXISTING_KEY;
@@ -239,13 +243,14 @@ static void add_source(struct registration *r, const char *name)
 		path[sizeof(path) / sizeof(path[0]) - 1] = L'\0';
 		code = RegCreateKeyExW(HKEY_LOCAL_MACHINE, path, 0, NULL, 0, KEY_SET_VALUE, NULL, &key, &made);
 	}
-	if (code == ERROR_SUCCESS && made == REG_CREATED_NEW_KEY) {
+	if (code == ERROR_SUCCESS && (kind == SOURCE_OWN || made == REG_CREATED_NEW_KEY)) {
 		code = set_source(key, program);
 		add_text(&r->sources, wide);
-	}
-	if (code == ERROR_SUCCESS)
 		RegCloseKey(key);
-	else
+	} else if (code == ERROR_SUCCESS) {
+		RegCloseKey(key);
+	}
+	if (code != ERROR_SUCCESS)
 		log_write(r->log, LEVEL_WARNING, "could not register event source \"%s\": %s", name,
 		          win32_error_text((DWORD)code).text);
 	mem_free(program);
@@ -365,6 +370,18 @@ static bool create(struct registration *r)
 	return fail(r->log, "register", r->plan->name, code, hint);
 }
 
+/* It may lie where only its owner may read, such as among downloads. */
+static void give_program(struct registration *r)
+{
+	wchar_t *wide = program_path();
+	struct service_file program = {SERVICE_READS, wide == NULL ? NULL : utf8_of(wide)};
+
+	if (program.path != NULL)
+		rights_give(r->who, &program, &r->rights, r->log);
+	mem_free(program.path);
+	mem_free(wide);
+}
+
 static void give_rights(struct registration *r)
 {
 	for (size_t i = 0; i < r->plan->n_files; i++)
@@ -376,8 +393,22 @@ static void give_rights(struct registration *r)
 		          r->plan->name, win32_error_text(GetLastError()).text);
 		return;
 	}
+	give_program(r);
 	for (size_t i = 0; i < r->plan->n_files; i++)
 		rights_give(r->who, &r->plan->files[i], &r->rights, r->log);
+}
+
+/* Somebody's account needs that to be a service's. It stays when the service goes: others may use it by then. */
+static void let_log_on(struct registration *r, const char *account)
+{
+	DWORD code = rights_log_on(r->account);
+
+	if (code != ERROR_SUCCESS)
+		log_write(
+		    r->log, LEVEL_WARNING,
+		    "could not give account \"%s\" the right to log on as a service: %s\nHINT: Give it in secpol.msc, "
+		    "Local Policies, User Rights Assignment, \"Log on as a service\".",
+		    account, win32_error_text(code).text);
 }
 
 static void say_account(struct registration *r)
@@ -393,11 +424,7 @@ static void say_account(struct registration *r)
 		    "it has an account of its own, which may use its files only.",
 		    r->plan->name);
 	else if (service_account_has_password(account))
-		log_write(
-		    r->log, LEVEL_LOG,
-		    "account \"%s\" needs the right to log on as a service: services.msc gives it when the password is "
-		    "entered there; else see secpol.msc, Local Policies, User Rights Assignment",
-		    account);
+		let_log_on(r, account);
 	mem_free(account);
 }
 
@@ -412,9 +439,9 @@ bool service_register(const struct service_plan *plan, struct log *log)
 	good = r.manager != NULL && prepare(&r) && create(&r);
 	if (good) {
 		configure_all(&r);
-		add_source(&r, plan->name);
+		add_source(&r, plan->name, SOURCE_OWN);
 		if (plan->source != NULL)
-			add_source(&r, plan->source);
+			add_source(&r, plan->source, SOURCE_SHARED);
 		give_rights(&r);
 		remember(&r);
 		say_account(&r);

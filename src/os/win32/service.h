@@ -26,6 +26,9 @@ struct win32_text win32_error_text(DWORD code);
 /* The identity that files are opened to: the service's own, or else its account's (LocalFree). NULL: nobody knows them;
    GetLastError says why. */
 PSID rights_identity(const wchar_t *service, const wchar_t *account) MUST_USE;
+/* Gives an account the right to log on as a service. NO_ERROR, or what is wrong. */
+DWORD rights_log_on(const wchar_t *account) MUST_USE;
+
 /* What a list is to say of somebody. */
 enum right {
 	RIGHT_NONE,
@@ -33,7 +36,7 @@ enum right {
 	RIGHT_WRITE, /* and rename, and remove */
 	RIGHT_ADD    /* of a directory: to make files, and whatever is to be done with those */
 };
-/* The old list (NULL: everybody may do everything) with that (LocalFree). NO_ERROR, or what is wrong. */
+/* The old list with that (LocalFree). NO_ERROR, or what is wrong. */
 DWORD rights_list(PACL old, PSID who, enum right right, PACL *fresh) MUST_USE;
 /* Makes the directory of a file that the service makes, if it is not there. */
 void rights_make_directory(const struct service_file *file);

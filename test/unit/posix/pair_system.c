@@ -31,3 +31,8 @@ void pair_end(int fd)
 {
 	(void)shutdown(fd, SHUT_WR);
 }
+
+bool pair_is_unix(void)
+{
+	return true;
+}

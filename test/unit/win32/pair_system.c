@@ -15,6 +15,9 @@ int pair_listen(struct address *a)
 	return -1;
 }
 
+/* As little as Unix sockets keep, so that tests can fill them. */
+static const struct socket_options small = {.buffer_bytes = 65536};
+
 bool pair_make(int fd[2])
 {
 	struct address a;
@@ -27,7 +30,13 @@ bool pair_make(int fd[2])
 	fd[0] = socket_connect(&a, NULL, &connected);
 	fd[1] = fd[0] >= 0 && socket_await(listener, SOCKET_READ, PATIENCE_MS) ? socket_accept(listener, &peer) : -1;
 	socket_close(listener);
-	return fd[1] >= 0 && socket_await(fd[0], SOCKET_WRITE, PATIENCE_MS) && socket_connect_result(fd[0]) == 0;
+	return fd[1] >= 0 && socket_set_options(fd[0], &small) && socket_set_options(fd[1], &small) &&
+	       socket_await(fd[0], SOCKET_WRITE, PATIENCE_MS) && socket_connect_result(fd[0]) == 0;
+}
+
+bool pair_is_unix(void)
+{
+	return false;
 }
 
 void pair_end(int fd)

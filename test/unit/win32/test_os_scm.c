@@ -135,6 +135,46 @@ static void a_name_that_is_taken_is_refused_and_stays(void **state)
 	assert_true(service_unregister(name, log_of_test));
 }
 
+static void set_source(const wchar_t *file)
+{
+	wchar_t *wide = wide_of(name), path[400];
+	HKEY key;
+
+	assert_non_null(wide);
+	_snwprintf(path, 400, L"%ls%ls", EVENT_SOURCES, wide);
+	mem_free(wide);
+	assert_int_equal(RegCreateKeyExW(HKEY_LOCAL_MACHINE, path, 0, NULL, 0, KEY_SET_VALUE, NULL, &key, NULL), 0);
+	assert_int_equal(RegSetValueExW(key, L"EventMessageFile", 0, REG_SZ, (const BYTE *)file,
+	                                (DWORD)((wcslen(file) + 1) * sizeof(wchar_t))),
+	                 0);
+	RegCloseKey(key);
+}
+
+static void assert_source(const wchar_t *unlike)
+{
+	wchar_t *wide = wide_of(name), path[400], value[600];
+	DWORD bytes = sizeof(value);
+
+	assert_non_null(wide);
+	_snwprintf(path, 400, L"%ls%ls", EVENT_SOURCES, wide);
+	mem_free(wide);
+	assert_int_equal(RegGetValueW(HKEY_LOCAL_MACHINE, path, L"EventMessageFile", RRF_RT_ANY, NULL, value, &bytes),
+	                 0);
+	assert_int_not_equal(wcscmp(value, unlike), 0);
+}
+
+static void the_source_of_a_service_is_its_own_whoever_had_it(void **state)
+{
+	struct service_plan p = plan();
+
+	(void)state;
+	set_source(L"C:\\pgbouncer\\pgbevent.dll");
+	assert_true(service_register(&p, log_of_test));
+	assert_source(L"C:\\pgbouncer\\pgbevent.dll");
+	assert_true(service_unregister(name, log_of_test));
+	assert_false(has_source());
+}
+
 static void what_is_not_there_cannot_be_removed(void **state)
 {
 	(void)state;
@@ -178,6 +218,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_service_is_registered_as_planned, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_service_is_found_by_its_file, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_name_that_is_taken_is_refused_and_stays, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(the_source_of_a_service_is_its_own_whoever_had_it, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(what_is_not_there_cannot_be_removed, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_mighty_account_is_a_warning, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_name_that_no_service_can_have_is_refused, set_up, tear_down),
