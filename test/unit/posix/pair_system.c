@@ -17,6 +17,11 @@ bool pair_make(int fd[2])
 	return true;
 }
 
+bool pair_is_unix(void)
+{
+	return true;
+}
+
 int pair_listen(struct address *a)
 {
 	static unsigned n;
@@ -30,9 +35,4 @@ int pair_listen(struct address *a)
 void pair_end(int fd)
 {
 	(void)shutdown(fd, SHUT_WR);
-}
-
-bool pair_is_unix(void)
-{
-	return true;
 }

@@ -5,6 +5,9 @@
 
 #define PATIENCE_MS 10000
 
+/* As little as Unix sockets keep, so that tests can fill them. */
+static const struct socket_options small = {.buffer_bytes = 65536};
+
 int pair_listen(struct address *a)
 {
 	int fd = address_from_text(a, "127.0.0.1", 0) ? socket_listen(a, 100, 0, false) : -1;
@@ -14,9 +17,6 @@ int pair_listen(struct address *a)
 	socket_close(fd);
 	return -1;
 }
-
-/* As little as Unix sockets keep, so that tests can fill them. */
-static const struct socket_options small = {.buffer_bytes = 65536};
 
 bool pair_make(int fd[2])
 {
