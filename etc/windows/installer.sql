@@ -14,11 +14,12 @@ UPDATE `Property` SET `Value` = 'WIX_DOWNGRADE_DETECTED;WIX_UPGRADE_DETECTED;FIR
 INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('ProtectData', 3170, 'System64Folder', '"[System64Folder]icacls.exe" "[DATADIR]." /inheritance:r /grant:r *S-1-5-18:(OI)(CI)F *S-1-5-32-544:(OI)(CI)F')
 INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('ProtectData', 'NOT Installed AND NOT WIX_UPGRADE_DETECTED', 3710)
 
--- A configuration that was kept from before may be broken: then -regservice, typed by hand, says so.
+-- A configuration that was kept from before may be broken: then -regservice, typed by hand, says so. In an upgrade the service is
+-- there, and stays as it is; only where the old version has taken it along (Wine does not tell it what it goes for) is it made.
 INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('RegisterBack', 3410, 'pgweir.exe', '-unregservice "[DATADIR]pgweir.ini"')
 INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('RegisterBack', 'NOT Installed AND NOT WIX_UPGRADE_DETECTED', 4010)
 INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('Register', 3154, 'pgweir.exe', '-regservice "[DATADIR]pgweir.ini"')
-INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('Register', 'NOT Installed AND NOT WIX_UPGRADE_DETECTED', 4020)
+INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('Register', 'NOT Installed', 4020)
 INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('Unregister', 3154, 'pgweir.exe', '-unregservice "[DATADIR]pgweir.ini"')
 INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('Unregister', 'REMOVE="ALL" AND NOT UPGRADINGPRODUCTCODE', 1950)
 
