@@ -35,6 +35,9 @@ size_t path_directory_len(const char *path) MUST_USE;
 /* The same file, whatever becomes of the working directory (mem_free); it need not exist. NULL with errno set. */
 char *path_absolute(const char *path) MUST_USE;
 
+/* The file that a link leads to, or the same path if it is no link (mem_free). NULL with errno set. */
+char *path_followed(const char *path) MUST_USE;
+
 /* ---- files ---- */
 
 /* For reading, as bytes; no child gets it. NULL: failed. */

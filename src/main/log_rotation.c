@@ -137,15 +137,26 @@ static void fail(struct log_rotation *r, struct log *log, const char *to, uint64
 	r->not_before_us = wall_us + RETRY_US;
 }
 
+/* Another one has its name, or nobody has any more. With errno set. */
+static void fail_to_open(struct log_rotation *r, struct log *log, uint64_t wall_us)
+{
+	char reason[128], text[512];
+
+	snprintf(text, sizeof(text), "could not open log file \"%.300s\" again: %s", r->path,
+	         os_error_text(errno, reason, sizeof(reason)));
+	tell(r, log, text, "The log goes on in the file that had this name before.");
+	r->not_before_us = wall_us + RETRY_US;
+}
+
 /* ---- old files ---- */
 
-static void remove_named(struct log_rotation *r, struct log *log, const char *name)
+static void remove_named(struct log_rotation *r, struct log *log, const char *of, const char *name)
 {
 	struct str path;
 	char reason[128], text[1024];
 
 	str_init(&path, MAX_NAME_BYTES);
-	str_add(&path, r->path, path_directory_len(r->path));
+	str_add(&path, of, path_directory_len(of));
 	str_add_str(&path, name);
 	if (!path.failed && !file_remove(str_text(&path)) && errno != ENOENT) {
 		snprintf(text, sizeof(text), "could not remove old log file \"%.300s\": %s", str_text(&path),
@@ -155,21 +166,21 @@ static void remove_named(struct log_rotation *r, struct log *log, const char *na
 	str_fini(&path);
 }
 
-/* Their names in order are the files in order. */
-static void remove_old(struct log_rotation *r, struct log *log)
+/* Those of the file `of`. Their names in order are the files in order. */
+static void remove_old(struct log_rotation *r, struct log *log, const char *of)
 {
-	size_t directory_len = path_directory_len(r->path), n = 0, kept = (size_t)r->keep;
-	char *directory = directory_len == 0 ? mem_copy_str(".") : mem_copy(r->path, directory_len), **names = NULL;
+	size_t directory_len = path_directory_len(of), n = 0, kept = (size_t)r->keep;
+	char *directory = directory_len == 0 ? mem_copy_str(".") : mem_copy(of, directory_len), **names = NULL;
 	/* patterns see a leading dot only where they have one */
-	const char *pattern = r->path[directory_len] == '.' ? ".*" STAMP_PATTERN "*" : "*" STAMP_PATTERN "*";
+	const char *pattern = of[directory_len] == '.' ? ".*" STAMP_PATTERN "*" : "*" STAMP_PATTERN "*";
 
 	if (r->keep > 0 && directory != NULL && directory_names(directory, pattern, &names) == 0) {
 		for (size_t i = 0; names[i] != NULL; i++)
-			n += is_old_name(names[i], r->path);
+			n += is_old_name(names[i], of);
 		for (size_t i = 0; names[i] != NULL && n > kept; i++) {
-			if (!is_old_name(names[i], r->path))
+			if (!is_old_name(names[i], of))
 				continue;
-			remove_named(r, log, names[i]);
+			remove_named(r, log, of, names[i]);
 			n--;
 		}
 	}
@@ -205,29 +216,38 @@ static bool set_aside(const char *path, const char *to)
 	return false;
 }
 
+/* A link stays, and what it leads to gets the other name: somebody wants the log to be there. */
 static void rotate(struct log_rotation *r, struct log *log, uint64_t wall_us)
 {
+	char *of = path_followed(r->path);
 	struct str to;
 	int saved;
 
 	str_init(&to, MAX_NAME_BYTES);
-	if (!put_old_name(&to, r->path, wall_us)) {
+	if (of == NULL || !put_old_name(&to, of, wall_us)) {
 		errno = ENOMEM;
 		fail(r, log, "", wall_us);
-	} else if (!set_aside(r->path, str_text(&to))) {
+	} else if (!set_aside(of, str_text(&to))) {
 		/* twice in a second, or another process is doing it: the next look will see */
 		if (errno != EEXIST)
 			fail(r, log, str_text(&to), wall_us);
 	} else if (!reopen(r, log, wall_us)) {
 		saved = errno;
-		(void)!file_rename(str_text(&to), r->path);
+		(void)!file_rename(str_text(&to), of);
 		errno = saved;
 		fail(r, log, str_text(&to), wall_us);
 	} else {
 		r->failure_told = false;
-		remove_old(r, log);
+		remove_old(r, log, of);
 	}
 	str_fini(&to);
+	mem_free(of);
+}
+
+/* After a failure; a clock that has been set back meanwhile does not make it longer. */
+static bool is_time_to_look(const struct log_rotation *r, uint64_t wall_us)
+{
+	return wall_us >= r->not_before_us || r->not_before_us - wall_us > RETRY_US;
 }
 
 void log_rotation_look(struct log_rotation *r, struct log *log, uint64_t wall_us)
@@ -235,11 +255,11 @@ void log_rotation_look(struct log_rotation *r, struct log *log, uint64_t wall_us
 	int64_t period = period_at(r, (int64_t)(wall_us / US_PER_S));
 	struct file_facts facts;
 
-	if (!log_rotation_is_on(r) || wall_us < r->not_before_us)
+	if (!log_rotation_is_on(r) || !is_time_to_look(r, wall_us))
 		return;
 	if (!file_is_at(r->path, log_file(log))) {
 		if (!reopen(r, log, wall_us))
-			r->not_before_us = wall_us + RETRY_US;
+			fail_to_open(r, log, wall_us);
 		return;
 	}
 	if (!file_look(r->path, &facts))

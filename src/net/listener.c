@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "net/loop_private.h"
 #include "net/stream.h"
+#include "os/lock.h"
 
 /* Per turn: a storm of logins must not keep main from its other work. */
 #define ACCEPT_BATCH 64
@@ -18,12 +19,13 @@ struct listener {
 	struct loop *loop;
 	struct timer *retry;
 	struct address address;
-	struct socket_options options; /* of connections, once set */
+	struct lock lock;              /* main sets options while another thread accepts */
+	struct socket_options options; /* of connections, once set; guarded by: lock */
+	bool has_options;              /* guarded by: lock */
 	uint64_t file_id;              /* of a Unix socket's file */
 	int fd;                        /* -1: none yet */
-	bool has_options;
-	bool is_full;   /* told, and not over yet */
-	bool accepting; /* in listener_accept_batch: whoever frees us meanwhile only marks us */
+	bool is_full;                  /* told, and not over yet */
+	bool accepting;                /* in listener_accept_batch: whoever frees us meanwhile only marks us */
 	bool freed;
 	void (*accepted)(void *owner, struct stream *s);
 	void (*full)(void *owner, int error);
@@ -32,6 +34,25 @@ struct listener {
 
 enum accept_result { ACCEPT_GOT, ACCEPT_NONE, ACCEPT_LOST, ACCEPT_FULL };
 
+static void destroy(struct listener *l)
+{
+	lock_fini(&l->lock);
+	mem_free(l);
+}
+
+static void hand_on_options(struct listener *l, int fd)
+{
+	struct socket_options options;
+	bool any;
+
+	lock_take(&l->lock);
+	options = l->options;
+	any = l->has_options;
+	lock_drop(&l->lock);
+	if (any)
+		socket_hand_on_options(fd, &options);
+}
+
 /* One connection. FULL with errno set. */
 static enum accept_result accept_one(struct listener *l, struct stream **s)
 {
@@ -39,8 +60,7 @@ static enum accept_result accept_one(struct listener *l, struct stream **s)
 	int fd = socket_accept(l->fd, &peer);
 
 	if (fd >= 0) {
-		if (l->has_options)
-			socket_hand_on_options(fd, &l->options);
+		hand_on_options(l, fd);
 		*s = stream_adopt(fd, &peer);
 		errno = ENOMEM;
 		return *s == NULL ? ACCEPT_FULL : ACCEPT_GOT;
@@ -124,7 +144,7 @@ static void listener_accept_batch(struct listener *l)
 		n++;
 	l->accepting = false;
 	if (l->freed)
-		mem_free(l);
+		destroy(l);
 }
 
 static void listener_ready(evutil_socket_t fd, short what, void *arg)
@@ -177,6 +197,7 @@ static struct listener *listener_make(struct loop *l, void (*accepted)(void *own
 		failure_set(why, PHASE_NONE, DOMAIN_POOLER, FAILURE_NO_MEMORY, NULL);
 		return NULL;
 	}
+	lock_init(&listener->lock);
 	listener->loop = l;
 	listener->fd = -1;
 	listener->accepted = accepted;
@@ -231,7 +252,7 @@ void listener_free(struct listener *l)
 	socket_close(l->fd);
 	l->freed = true;
 	if (!l->accepting)
-		mem_free(l);
+		destroy(l);
 }
 
 void listener_take_rest(struct listener *l)
@@ -241,7 +262,7 @@ void listener_take_rest(struct listener *l)
 		;
 	l->accepting = false;
 	if (l->freed)
-		mem_free(l);
+		destroy(l);
 }
 
 bool listener_turn_away(struct listener *l)
@@ -253,8 +274,10 @@ bool listener_set_options(struct listener *l, const struct socket_options *optio
 {
 	if (address_is_unix(&l->address))
 		return true;
+	lock_take(&l->lock);
 	l->options = *options;
 	l->has_options = true;
+	lock_drop(&l->lock);
 	return socket_set_options(l->fd, options);
 }
 

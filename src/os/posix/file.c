@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -62,6 +64,16 @@ char *path_absolute(const char *path)
 	if (whole == NULL)
 		errno = ENOMEM;
 	return whole;
+}
+
+char *path_followed(const char *path)
+{
+	struct stat st;
+	char real[PATH_MAX];
+
+	if (lstat(path, &st) != 0 || !S_ISLNK(st.st_mode))
+		return mem_copy_str(path);
+	return realpath(path, real) == NULL ? NULL : mem_copy_str(real);
 }
 
 FILE *file_open(const char *path)

@@ -53,12 +53,20 @@ static char **utf8_words(wchar_t *const *wide, int n)
 	return words;
 }
 
+/* What is loaded from now on, by libraries of the system as well, is the system's: whoever may write where we are or
+   where we work, as the service may where its log is, cannot put a file in its place. */
+static void trust_system_only(void)
+{
+	(void)SetDefaultDllDirectories(LOAD_LIBRARY_SEARCH_SYSTEM32);
+}
+
 char *const *os_begin(int *argc, char **argv)
 {
 	int n = 0;
 	wchar_t **wide = CommandLineToArgvW(GetCommandLineW(), &n);
 	char **words = wide == NULL ? NULL : utf8_words(wide, n);
 
+	trust_system_only();
 	LocalFree(wide);
 	_tzset();
 	take_console();

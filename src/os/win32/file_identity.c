@@ -26,6 +26,36 @@ static HANDLE open_to_look(const char *path)
 	return h;
 }
 
+/* Where it leads; NULL with errno set. */
+static char *final_path(const char *path)
+{
+	HANDLE h = open_to_look(path);
+	DWORD n = h == INVALID_HANDLE_VALUE ? 0 : GetFinalPathNameByHandleW(h, NULL, 0, FILE_NAME_NORMALIZED);
+	wchar_t *wide = n == 0 ? NULL : (wchar_t *)mem_alloc(((size_t)n + 1) * sizeof(wchar_t));
+	char *text = NULL;
+
+	if (h == INVALID_HANDLE_VALUE)
+		return NULL;
+	if (wide != NULL && GetFinalPathNameByHandleW(h, wide, n + 1, FILE_NAME_NORMALIZED) > 0)
+		text = utf8_of(wide);
+	else
+		errno = errno_of_code(GetLastError());
+	CloseHandle(h);
+	mem_free(wide);
+	return text;
+}
+
+char *path_followed(const char *path)
+{
+	wchar_t *wide = wide_path_of(path);
+	DWORD what = wide == NULL ? INVALID_FILE_ATTRIBUTES : GetFileAttributesW(wide);
+
+	mem_free(wide);
+	if (what == INVALID_FILE_ATTRIBUTES || (what & FILE_ATTRIBUTE_REPARSE_POINT) == 0)
+		return mem_copy_str(path);
+	return final_path(path);
+}
+
 bool file_make(const char *path)
 {
 	wchar_t *wide = wide_path_of(path);

@@ -119,6 +119,27 @@ static wchar_t *command_line(const char *config)
 	return wide;
 }
 
+static bool is_left_alone(const wchar_t *text)
+{
+	DWORD n = ExpandEnvironmentStringsW(text, NULL, 0);
+	wchar_t *expanded = n == 0 ? NULL : (wchar_t *)mem_alloc(n * sizeof(wchar_t));
+	bool same = expanded != NULL && ExpandEnvironmentStringsW(text, expanded, n) > 0 && wcscmp(text, expanded) == 0;
+
+	mem_free(expanded);
+	return same;
+}
+
+/* The manager replaces %NAME% in commands when it starts them, and has no word for a mere %. Which ones belong together
+   if there are several is for it to say: hence each of them. */
+static bool means_itself(const wchar_t *command)
+{
+	const wchar_t *at = command;
+
+	while ((at = wcschr(at, L'%')) != NULL && is_left_alone(at))
+		at++;
+	return at == NULL;
+}
+
 static bool prepare(struct registration *r)
 {
 	const struct service_plan *plan = r->plan;
@@ -141,10 +162,19 @@ static bool prepare(struct registration *r)
 	r->dependencies = wide_list_of(&text);
 	str_fini(&text);
 	r->password = plan->password == NULL ? NULL : wide_of(plan->password);
-	if (r->name != NULL && r->command != NULL && r->account != NULL && r->dependencies != NULL &&
-	    (plan->password == NULL || r->password != NULL))
+	if (r->name == NULL || r->command == NULL || r->account == NULL || r->dependencies == NULL ||
+	    (plan->password != NULL && r->password == NULL)) {
+		log_write(r->log, LEVEL_FATAL, "out of memory, or a text that is no UTF-8");
+		return false;
+	}
+	if (means_itself(r->command))
 		return true;
-	log_write(r->log, LEVEL_FATAL, "out of memory, or a text that is no UTF-8");
+	log_write(
+	    r->log, LEVEL_FATAL,
+	    "a service cannot have the file \"%s\"\nDETAIL: In the path of the file, or of the program, is the name "
+	    "of a variable between percent signs, and Windows would put the variable's value in its place.\nHINT: "
+	    "Give the directory another name.",
+	    plan->config);
 	return false;
 }
 

@@ -18,7 +18,9 @@ static struct {
 	SRWLOCK lock;
 	unsigned come, heard;       /* sets of wishes: not taken yet; that the listener wants */
 	const char *name[N_WISHES]; /* of those that have come */
-	struct wakeup *bell;        /* NULL: nobody listens */
+	unsigned turn[N_WISHES];    /* when they came: a pause that follows its end is not one that precedes it */
+	unsigned last_turn;
+	struct wakeup *bell; /* NULL: nobody listens */
 } wishes = {.lock = SRWLOCK_INIT};
 
 void wish_post(enum wish what, const char *name)
@@ -26,6 +28,7 @@ void wish_post(enum wish what, const char *name)
 	AcquireSRWLockExclusive(&wishes.lock);
 	wishes.come |= 1u << what;
 	wishes.name[what] = name;
+	wishes.turn[what] = ++wishes.last_turn;
 	/* does not wait */
 	if (wishes.bell != NULL && (wishes.heard & 1u << what) != 0)
 		wakeup_ring(wishes.bell);
@@ -59,7 +62,10 @@ static BOOL WINAPI console_said(DWORD event)
 {
 	enum wish what = event == CTRL_C_EVENT ? WISH_INTERRUPT : WISH_QUIT;
 
-	/* a session's end and the system's are told to services by their manager, and to others not reliably */
+	/* somebody else's session: only services are told, and theirs goes on */
+	if (event == CTRL_LOGOFF_EVENT)
+		return TRUE;
+	/* the system's end is told to services by their manager, and to others not reliably */
 	if ((event != CTRL_C_EVENT && event != CTRL_BREAK_EVENT && event != CTRL_CLOSE_EVENT) || !is_heard(what))
 		return FALSE;
 	switch (event) {
@@ -105,13 +111,15 @@ bool wish_take(enum wish *what, const char **name)
 	bool found = false;
 
 	AcquireSRWLockExclusive(&wishes.lock);
-	for (unsigned i = 0; i < N_WISHES && !found; i++) {
-		if ((wishes.come & wishes.heard & 1u << i) == 0)
+	for (unsigned i = 0; i < N_WISHES; i++) {
+		if ((wishes.come & wishes.heard & 1u << i) == 0 || (found && wishes.turn[i] > wishes.turn[*what]))
 			continue;
-		wishes.come &= ~(1u << i);
 		*what = (enum wish)i;
-		*name = wishes.name[i];
 		found = true;
+	}
+	if (found) {
+		wishes.come &= ~(1u << *what);
+		*name = wishes.name[*what];
 	}
 	ReleaseSRWLockExclusive(&wishes.lock);
 	return found;

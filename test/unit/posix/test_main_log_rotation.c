@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include <utime.h>
@@ -337,6 +338,63 @@ static void a_failure_is_said_once_and_the_log_goes_on(void **state)
 	}
 }
 
+static void a_clock_that_is_set_back_prolongs_no_failure(void **state)
+{
+	struct world *w = (struct world *)*state;
+	char old[400];
+
+	w->settings.log_rotation_size_bytes = 1;
+	begin(w, "weir.log", NOON);
+	w->rotation.not_before_us = AT(NOON + 365 * 86400 + 60); /* it failed when the clock was a year ahead */
+	log_write(w->log, LEVEL_LOG, "one");
+	look(w, NOON);
+	snprintf(old, sizeof(old), "%s", path_of(w, "weir-2026-05-08_120000.log"));
+	assert_int_equal(access(old, F_OK), 0);
+}
+
+static void what_has_the_name_and_cannot_be_opened_is_said_once(void **state)
+{
+	struct world *w = (struct world *)*state;
+	char from[400];
+
+	w->settings.log_rotation_size_bytes = 10000;
+	begin(w, "weir.log", NOON);
+	snprintf(from, sizeof(from), "%s", path_of(w, "weir.log"));
+	assert_int_equal(rename(from, path_of(w, "theirs.log")), 0);
+	assert_int_equal(mkdir(from, 0700), 0);
+	look(w, NOON + 1);
+	look(w, NOON + 100);
+	log_write(w->log, LEVEL_LOG, "goes on");
+	assert_int_equal(rmdir(from), 0);
+	expect_text(w, "theirs.log", "WARNING could not open log file \"", NULL);
+	expect_text(w, "theirs.log", "LOG goes on", NULL);
+	look(w, NOON + 200);
+	log_write(w->log, LEVEL_LOG, "is there again");
+	expect_text(w, "weir.log", "is there again", "goes on");
+}
+
+static void a_link_stays_and_its_file_gets_the_other_name(void **state)
+{
+	struct world *w = (struct world *)*state;
+	struct stat st;
+
+	make_file(w, "real.log", "");
+	assert_int_equal(symlink("real.log", path_of(w, "weir.log")), 0);
+	w->settings.log_rotation_size_bytes = 1;
+	w->settings.log_rotation_keep = 1;
+	begin(w, "weir.log", NOON);
+	for (int i = 0; i < 3; i++) {
+		log_write(w->log, LEVEL_LOG, "number %d", i);
+		look(w, NOON + i);
+	}
+	log_write(w->log, LEVEL_LOG, "number 3");
+	expect_files(w, "real-2026-05-08_120002.log real.log weir.log");
+	expect_text(w, "real-2026-05-08_120002.log", "number 2", "number 1");
+	expect_text(w, "real.log", "number 3", "number 2");
+	assert_int_equal(lstat(path_of(w, "weir.log"), &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+}
+
 static void what_is_no_plain_file_keeps_its_name(void **state)
 {
 	struct world *w = (struct world *)*state;
@@ -429,6 +487,9 @@ int main(void)
 	    TEST(names_of_all_forms_are_found_again),
 	    TEST(a_file_that_somebody_else_has_moved_is_left_to_him),
 	    TEST(a_failure_is_said_once_and_the_log_goes_on),
+	    TEST(a_clock_that_is_set_back_prolongs_no_failure),
+	    TEST(what_has_the_name_and_cannot_be_opened_is_said_once),
+	    TEST(a_link_stays_and_its_file_gets_the_other_name),
 	    TEST(what_is_no_plain_file_keeps_its_name),
 	    TEST(no_record_is_lost_or_torn_while_threads_write),
 	};

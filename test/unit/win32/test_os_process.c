@@ -123,6 +123,29 @@ static void words_and_variables_are_utf8(void **state)
 	assert_null(words[1]);
 }
 
+/* A library that lies where the process works, as a copy of one of the system's. */
+static void libraries_come_from_the_system_only(void **state)
+{
+	wchar_t library[MAX_PATH + 16], copy[MAX_PATH + 16];
+	char program[] = "?", *argv[] = {program, NULL};
+	HMODULE system;
+	UINT len;
+	int n = 1;
+
+	(void)state;
+	len = GetSystemDirectoryW(library, MAX_PATH);
+	assert_true(len > 0 && len < MAX_PATH);
+	wcscat(library, L"\\version.dll");
+	_snwprintf(copy, sizeof(copy) / sizeof(copy[0]), L"pgweir-%lu.dll", (unsigned long)GetCurrentProcessId());
+	assert_true(CopyFileW(library, copy, TRUE));
+	(void)os_begin(&n, argv);
+	assert_null(LoadLibraryW(copy));
+	assert_true(DeleteFileW(copy));
+	system = LoadLibraryW(L"version.dll");
+	assert_non_null(system);
+	FreeLibrary(system);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -133,6 +156,7 @@ int main(void)
 	    cmocka_unit_test(random_bytes_differ),
 	    cmocka_unit_test(name_servers_fit),
 	    cmocka_unit_test(words_and_variables_are_utf8),
+	    cmocka_unit_test(libraries_come_from_the_system_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,6 +105,21 @@ static void a_service_is_registered_as_planned(void **state)
 	assert_false(has_source());
 }
 
+static void a_path_that_windows_would_change_is_refused(void **state)
+{
+	struct service_plan p = plan();
+
+	(void)state;
+	p.config = "C:\\100%\\%PATH%\\a.ini";
+	assert_false(service_register(&p, log_of_test));
+	assert_non_null(strstr(said, "0 a service cannot have the file \"C:\\100%\\%PATH%\\a.ini\""));
+	assert_false(has_source());
+	/* a mere percent sign is none */
+	p.config = "C:\\100%\\a.ini";
+	assert_true(service_register(&p, log_of_test));
+	assert_true(service_unregister(name, log_of_test));
+}
+
 static void a_service_is_found_by_its_file(void **state)
 {
 	struct service_plan p = plan();
@@ -216,6 +231,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(a_service_is_registered_as_planned, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_path_that_windows_would_change_is_refused, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_service_is_found_by_its_file, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_name_that_is_taken_is_refused_and_stays, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(the_source_of_a_service_is_its_own_whoever_had_it, set_up, tear_down),

@@ -51,10 +51,32 @@ static void two_of_a_kind_are_one_and_two_kinds_are_two(void **state)
 	wish_post(WISH_STOP, "second");
 	wish_post(WISH_RELOAD, "reload");
 	assert_true(wish_take(&what, &name));
-	assert_int_equal(what, WISH_RELOAD);
-	assert_true(wish_take(&what, &name));
 	assert_int_equal(what, WISH_STOP);
 	assert_string_equal(name, "second");
+	assert_true(wish_take(&what, &name));
+	assert_int_equal(what, WISH_RELOAD);
+	assert_false(wish_take(&what, &name));
+	wish_ignore();
+	wakeup_fini(&w);
+}
+
+/* What is said last is what stays. */
+static void they_are_taken_in_the_order_in_which_they_came(void **state)
+{
+	const enum wish said[] = {WISH_RESUME, WISH_PAUSE, WISH_RELOAD};
+	struct wakeup w;
+	enum wish what;
+	const char *name;
+
+	(void)state;
+	assert_true(wakeup_init(&w));
+	assert_true(wish_listen(&w, (1u << N_WISHES) - 1));
+	for (size_t i = 0; i < 3; i++)
+		wish_post(said[i], "x");
+	for (size_t i = 0; i < 3; i++) {
+		assert_true(wish_take(&what, &name));
+		assert_int_equal(what, said[i]);
+	}
 	assert_false(wish_take(&what, &name));
 	wish_ignore();
 	wakeup_fini(&w);
@@ -82,6 +104,7 @@ int main(void)
 	    cmocka_unit_test(there_are_no_signals),
 	    cmocka_unit_test(what_came_before_is_kept),
 	    cmocka_unit_test(two_of_a_kind_are_one_and_two_kinds_are_two),
+	    cmocka_unit_test(they_are_taken_in_the_order_in_which_they_came),
 	    cmocka_unit_test(what_nobody_listens_to_is_not_told),
 	};
 
