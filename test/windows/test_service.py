@@ -12,6 +12,7 @@ from windows import (ACCEPT_PAUSE, ACCEPT_PRESHUTDOWN, ACCEPT_RELOAD, ACCEPT_STO
 	RELOAD, RUNNING, START_PENDING, STOP, STOP_PENDING, STOPPED, WindowsError, run, windows_path)
 from wire import Closed, query
 
+pytestmark = pytest.mark.xdist_group("services") # one after the other: what the Event Log is told has no name on it
 SOURCES = r"SYSTEM\CurrentControlSet\Services\EventLog\Application" + "\\"
 
 

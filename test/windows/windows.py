@@ -112,7 +112,7 @@ class Events:
 		"""A list of (level, text); the ends of lines are \\r\\n in letters."""
 		with open(self.path, errors="replace") as f:
 			f.seek(self.begin)
-			return re.findall(r'^\w+:(err|warn|trace):eventlog:ReportEventW L"(.*)"$', f.read(), re.MULTILINE)
+			return re.findall(r'^\w+:(err|warn|trace):eventlog:ReportEventW L"(.*)"(?:\.\.\.)?$', f.read(), re.MULTILINE)
 
 	def errors(self):
 		return [text for level, text in self.all() if level == "err"]
