@@ -62,15 +62,6 @@ struct bench {
 	struct letters held;
 };
 
-/* Whether these bytes are somewhere in those. */
-static inline bool bench_holds(const struct str *in, const void *bytes, size_t len)
-{
-	for (size_t at = 0; at + len <= in->len; at++)
-		if (memcmp(in->data + at, bytes, len) == 0)
-			return true;
-	return false;
-}
-
 /* One connection's other end. */
 struct bench_client {
 	struct bench *b;

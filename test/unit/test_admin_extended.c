@@ -5,6 +5,7 @@
 #include "admin/extended.h"
 #include "admin/terminal.h"
 #include "admin/view.h"
+#include "find.h"
 
 #define CONF "[databases]\napp = host=127.0.0.1\n[pgbouncer]\nauth_type=trust\n"
 #define INVALID "E(ERROR 08P01 invalid command 'x', use SHOW HELP;)"
@@ -385,8 +386,8 @@ static void rows_come_in_binary_if_asked_for(void **state)
 	SYNC(&bytes);
 	bench_send(c, bytes.data, bytes.len);
 	assert_true(run_until(b.loop, bench_has_answer, c));
-	assert_true(bench_holds(&c->got, promised + 1, sizeof(promised) - 2));
-	assert_true(bench_holds(&c->got, "databases\0\0\0\4\0\0\0\2", 17));
+	assert_non_null(find_bytes(c->got.data, c->got.len, promised + 1, sizeof(promised) - 2));
+	assert_non_null(find_bytes(c->got.data, c->got.len, "databases\0\0\0\4\0\0\0\2", 17));
 	str_fini(&bytes);
 	bench_disconnect(c);
 	bench_finish(&b);

@@ -2,6 +2,7 @@
 #include "console_bench.h"
 
 #include "admin/terminal.h"
+#include "find.h"
 
 #define CONF "[databases]\napp = host=127.0.0.1\n[pgbouncer]\nauth_type=trust\n"
 #define GREETING                                                                                                       \
@@ -25,7 +26,7 @@ static void login_reply_has_its_parameters(void **state)
 	bench_begin(&b, CONF, NULL);
 	c = bench_connect_raw(&b, CONSOLE_STATS, "stats", 9);
 	assert_true(run_until(b.loop, bench_has_answer, c));
-	assert_true(bench_holds(&c->got, "K\0\0\0\14keyof\0\0\11", 13));
+	assert_non_null(find_bytes(c->got.data, c->got.len, "K\0\0\0\14keyof\0\0\11", 13));
 	assert_string_equal(bench_answer(c), GREETING);
 	bench_disconnect(c);
 	bench_finish(&b);

@@ -5,13 +5,12 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/mem.h"
 #include "conf_files.h"
+#include "pair.h"
 #include "worker/console_guest.h"
 
 static bool is_console(const char *databases, const char *name)
@@ -58,15 +57,15 @@ static void freeing_a_guest_closes_its_connection(void **state)
 
 	(void)state;
 	assert_non_null(g);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+	assert_true(pair_make(fd));
 	g->stream = stream_adopt(fd[0], &nobody);
 	assert_non_null(g->stream);
 	g->user = mem_copy_str("ann");
 	g->database = mem_copy_str("pgbouncer");
 	g->application_name = mem_copy_str("psql");
 	console_guest_free(g);
-	assert_int_equal(recv(fd[1], &byte, 1, MSG_DONTWAIT), 0);
-	close(fd[1]);
+	assert_int_equal(pair_receive(fd[1], &byte, 1), 0);
+	socket_close(fd[1]);
 }
 
 static void a_half_made_guest_can_be_freed(void **state)

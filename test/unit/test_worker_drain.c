@@ -125,7 +125,7 @@ static void send_unnoticed(struct side *c, const char *sql)
 
 	str_init(&out, 4096);
 	message_query(&out, sql);
-	assert_int_equal(send(c->fd, str_text(&out), out.len, MSG_NOSIGNAL), out.len);
+	assert_int_equal(pair_send(c->fd, str_text(&out), out.len), out.len);
 	str_fini(&out);
 }
 
@@ -228,7 +228,7 @@ static void who_leaves_at_the_same_moment_is_only_closed(void **state)
 	(void)state;
 	bench_init(&b, TRANSACTIONS);
 	c = scene_login(&b, &s);
-	assert_int_equal(shutdown(c->fd, SHUT_WR), 0);
+	pair_end(c->fd);
 	tell(&b);
 	assert_int_equal(b.w->n_clients, 0);
 	assert_true(c->ended);

@@ -110,7 +110,7 @@ static void hints(const char *globals, const char *name, const char *value, cons
 	bench_fini(&b);
 }
 
-#define IGNORE(list) "To let such clients in without it, set \"ignore_startup_parameters = " list "\" in the section "
+#define LET_IN(list) "To let such clients in without it, set \"ignore_startup_parameters = " list "\" in the section "
 #define TRACK(list) " To have it set on each server that the client is given, set \"track_extra_parameters = " list "\""
 
 static void the_settings_that_let_a_parameter_in_are_named_ready_to_paste(void **state)
@@ -118,14 +118,14 @@ static void the_settings_that_let_a_parameter_in_are_named_ready_to_paste(void *
 	char name[80];
 
 	(void)state;
-	hints("auth_type=trust", "geqo", "off", IGNORE("geqo") "[pgbouncer] and reload." TRACK("geqo") " and restart.");
+	hints("auth_type=trust", "geqo", "off", LET_IN("geqo") "[pgbouncer] and reload." TRACK("geqo") " and restart.");
 	hints("auth_type=trust", "options", "-c geqo=off",
-	      IGNORE("geqo") "[pgbouncer] and reload." TRACK("geqo") " and restart.");
+	      LET_IN("geqo") "[pgbouncer] and reload." TRACK("geqo") " and restart.");
 	hints("auth_type=trust\nignore_startup_parameters=a, b\ntrack_extra_parameters=c", "app.x", "1",
-	      IGNORE("a, b, app.x") "[pgbouncer] and reload." TRACK("c, app.x") " and restart.");
+	      LET_IN("a, b, app.x") "[pgbouncer] and reload." TRACK("c, app.x") " and restart.");
 	/* what no session can set */
-	hints("auth_type=trust", "is_superuser", "on", IGNORE("is_superuser") "[pgbouncer] and reload.");
-	hints("auth_type=trust", "options", "--database=x", IGNORE("database") "[pgbouncer] and reload.");
+	hints("auth_type=trust", "is_superuser", "on", LET_IN("is_superuser") "[pgbouncer] and reload.");
+	hints("auth_type=trust", "options", "--database=x", LET_IN("database") "[pgbouncer] and reload.");
 	/* what would not be one word of a list */
 	hints("auth_type=trust", "a,b", "x", "");
 	hints("auth_type=trust", "a\nb", "x", "");

@@ -1,4 +1,5 @@
 /* Servers that die: before they were used they are replaced without a word, afterwards their client is told whole. */
+#include "find.h"
 #include "worker_scene.h"
 
 static const char fatal[] = "E\0\0\0\054SFATAL\0VFATAL\0C57P01\0Mterminating conn\0\0";
@@ -7,7 +8,7 @@ static const char farewell[] = "N\0\0\0\055SWARNING\0VWARNING\0C57P02\0Manother 
 /* Sends without letting anything happen: what several sides do so happens in one moment. */
 static void raw(struct side *s, const char *data, size_t len)
 {
-	assert_int_equal(send(s->fd, data, len, MSG_NOSIGNAL), len);
+	assert_int_equal(pair_send(s->fd, data, len), len);
 }
 
 static void raw_query(struct side *c, const char *sql)
@@ -22,7 +23,7 @@ static void raw_query(struct side *c, const char *sql)
 
 static void raw_close(struct side *s)
 {
-	close(s->fd);
+	socket_close(s->fd);
 	s->fd = -1;
 	s->ended = true;
 }
@@ -76,7 +77,7 @@ static void listen_on_tcp(struct bench *b)
 {
 	struct address any;
 
-	close(b->listening);
+	socket_close(b->listening);
 	assert_true(address_from_text(&any, "127.0.0.1", 0));
 	b->listening = socket_listen(&any, 10, 0, false);
 	assert_true(b->listening >= 0);
@@ -229,12 +230,12 @@ static void a_query_that_the_system_refuses_to_send_goes_to_another_server(void 
 		if (fits)
 			scene_done(&b, s, "SELECT 1", 'I');
 		str_clear(&c->got);
-		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+		assert_true(pair_make(fd));
 		killer.stream = stream_adopt(fd[0], &nobody);
 		killer.victim = s;
 		assert_true(stream_join(killer.stream, b.w->loop, kill_now, &killer));
 		/* ready before the client, and seen in the same look */
-		assert_int_equal(send(fd[1], "!", 1, MSG_NOSIGNAL), 1);
+		assert_int_equal(pair_send(fd[1], "!", 1), 1);
 		if (in_halves) {
 			raw(c, "Q\0\0\0\015sel", 8);
 			bench_settle(&b);
@@ -245,7 +246,7 @@ static void a_query_that_the_system_refuses_to_send_goes_to_another_server(void 
 		another_serves(&b, c, "select 2");
 		assert_int_equal(only_client(&b)->n_losses, 1);
 		stream_close(killer.stream);
-		close(fd[1]);
+		socket_close(fd[1]);
 		bench_fini(&b);
 	}
 }
@@ -306,7 +307,7 @@ static void a_query_that_was_sent_is_not_sent_again(void **state)
 		/* the server's own words, once, as they are */
 		told_code(c, "57P01");
 		assert_told(c, "terminating conn");
-		assert_null(memmem(c->got.data, c->got.len, "crashed?", 8));
+		assert_null(find_bytes(c->got.data, c->got.len, "crashed?", 8));
 		assert_true(c->ended);
 		assert_int_equal(b.w->n_clients, 0);
 		(void)len;

@@ -384,7 +384,7 @@ static void names_survive_a_server_that_was_dead(void **state)
 	(void)state;
 	str_init(&out, 65536);
 	scene_init(&sc, GLOBALS "server_check_delay=1000");
-	close(sc.s->fd);
+	socket_close(sc.s->fd);
 	sc.s->fd = -1;
 	sc.s->ended = true;
 	say_parse(&out, "a", "select 1");

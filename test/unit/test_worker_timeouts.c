@@ -134,7 +134,7 @@ static void unanswered_cancel_request(struct scene *t)
 /* Nobody listens when it is tried first, and then somebody does. */
 static void refused_server(struct scene *t)
 {
-	close(t->b.listening);
+	socket_close(t->b.listening);
 	t->client = bench_client(&t->b);
 	say_startup(&t->b, t->client, t->user, t->database);
 	assert_true(failure_is_set(&t->b.failure));

@@ -14,8 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "auth/context.h"
 #include "auth/md5.h"
@@ -28,6 +26,7 @@
 #include "net/loop.h"
 #include "net/mailbox.h"
 #include "net/stream.h"
+#include "pair.h"
 #include "pool/opener.h"
 #include "wire/message.h"
 #include "worker/cancel.h"
@@ -207,7 +206,7 @@ static inline void side_read(struct side *s)
 
 	if (s->deaf)
 		return;
-	while (s->fd >= 0 && !s->ended && (n = recv(s->fd, buf, sizeof(buf), MSG_DONTWAIT)) != -1)
+	while (s->fd >= 0 && !s->ended && (n = pair_receive(s->fd, buf, sizeof(buf))) != -1)
 		if (n == 0)
 			s->ended = true;
 		else
@@ -230,7 +229,7 @@ static inline void bench_settle(struct bench *b)
 static inline void side_write(struct bench *b, struct side *s, const char *data, size_t len)
 {
 	while (len > 0 && s->fd >= 0) {
-		ssize_t n = send(s->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n = pair_send(s->fd, data, len);
 
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
 			break; /* it has been closed */
@@ -268,7 +267,7 @@ static inline void side_say(struct bench *b, struct side *s, struct str *out)
 static inline void side_close(struct bench *b, struct side *s)
 {
 	if (s->fd >= 0)
-		close(s->fd);
+		socket_close(s->fd);
 	s->fd = -1;
 	s->ended = true;
 	bench_settle(b);
@@ -297,13 +296,13 @@ static inline struct side *bench_client_from(struct bench *b, const struct peer 
 	struct client *c;
 	int fd[2];
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd), 0);
+	assert_true(pair_make(fd));
 	bench_spare(false);
 	stream = stream_adopt(fd[0], peer);
 	c = stream == NULL ? NULL : client_new(b->office, stream);
 	bench_spare(true);
 	if (c == NULL) {
-		close(fd[1]);
+		socket_close(fd[1]);
 		return NULL;
 	}
 	c->letter.to = 0;
@@ -323,11 +322,12 @@ static inline struct side *bench_client(struct bench *b)
 /* The connection that the worker has made to PostgreSQL; NULL: none. */
 static inline struct side *bench_server(struct bench *b)
 {
+	struct peer peer;
 	struct side *s;
 	int fd;
 
 	bench_settle(b);
-	fd = accept4(b->listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	fd = socket_accept(b->listening, &peer);
 	if (fd < 0)
 		return NULL;
 	s = bench_side(b, fd, true);
@@ -460,13 +460,7 @@ static inline struct config *bench_conf(const char *globals)
 
 static inline void bench_listen(struct bench *b)
 {
-	static unsigned n;
-	char name[64];
-
-	/* another one each time: a test that failed has left its own open */
-	snprintf(name, sizeof(name), "@pgweir-test-%d-%u", (int)getpid(), ++n);
-	assert_true(address_from_text(&b->at, name, 0));
-	b->listening = socket_listen(&b->at, 100, 0, false);
+	b->listening = pair_listen(&b->at);
 	assert_true(b->listening >= 0);
 }
 
@@ -520,7 +514,7 @@ static inline void bench_fini(struct bench *b)
 
 	for (int i = 0; i < BENCH_SIDES; i++)
 		side_close(b, &b->side[i]);
-	close(b->listening);
+	socket_close(b->listening);
 	letters_init(&letters);
 	registry_close(b->office->registry, &letters);
 	office_post_all(b->office, &letters);

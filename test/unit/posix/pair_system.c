@@ -2,7 +2,9 @@
 #include "../pair.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 bool pair_make(int fd[2])
 {
@@ -18,4 +20,19 @@ bool pair_make(int fd[2])
 bool pair_is_unix(void)
 {
 	return true;
+}
+
+int pair_listen(struct address *a)
+{
+	static unsigned n;
+	char name[64];
+
+	/* another one each time: a test that failed has left its own open */
+	snprintf(name, sizeof(name), "@pgweir-test-%d-%u", (int)getpid(), ++n);
+	return address_from_text(a, name, 0) ? socket_listen(a, 100, 0, false) : -1;
+}
+
+void pair_end(int fd)
+{
+	(void)shutdown(fd, SHUT_WR);
 }
