@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -68,15 +69,19 @@ char *path_absolute(const char *path)
 char *path_followed(const char *path)
 {
 	struct stat st;
-	char *real, *copy;
+	char *real;
 
-	if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode)) {
-		real = realpath(path, NULL);
-		copy = real == NULL ? NULL : mem_copy_str(real);
-		free(real); /* of the C library's making */
-		return copy;
+	if (lstat(path, &st) != 0 || !S_ISLNK(st.st_mode))
+		return mem_copy_str(path);
+	real = (char *)mem_alloc(PATH_MAX);
+	if (real != NULL && realpath(path, real) == NULL) {
+		int saved = errno;
+
+		mem_free(real);
+		real = NULL;
+		errno = saved;
 	}
-	return mem_copy_str(path);
+	return real;
 }
 
 FILE *file_open(const char *path)

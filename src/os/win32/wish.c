@@ -20,7 +20,7 @@ static struct {
 	const char *name[N_WISHES]; /* of those that have come */
 	unsigned turn[N_WISHES];    /* when they came: a pause that follows its end is not one that precedes it */
 	unsigned last_turn;
-	struct wakeup *bell;        /* NULL: nobody listens */
+	struct wakeup *bell; /* NULL: nobody listens */
 } wishes = {.lock = SRWLOCK_INIT};
 
 void wish_post(enum wish what, const char *name)
