@@ -34,7 +34,6 @@ struct listener {
 
 enum accept_result { ACCEPT_GOT, ACCEPT_NONE, ACCEPT_LOST, ACCEPT_FULL };
 
-/* One connection. FULL with errno set. */
 static void destroy(struct listener *l)
 {
 	lock_fini(&l->lock);
@@ -54,6 +53,7 @@ static void hand_on_options(struct listener *l, int fd)
 		socket_hand_on_options(fd, &options);
 }
 
+/* One connection. FULL with errno set. */
 static enum accept_result accept_one(struct listener *l, struct stream **s)
 {
 	struct peer peer;

@@ -69,19 +69,11 @@ char *path_absolute(const char *path)
 char *path_followed(const char *path)
 {
 	struct stat st;
-	char *real;
+	char real[PATH_MAX];
 
 	if (lstat(path, &st) != 0 || !S_ISLNK(st.st_mode))
 		return mem_copy_str(path);
-	real = (char *)mem_alloc(PATH_MAX);
-	if (real != NULL && realpath(path, real) == NULL) {
-		int saved = errno;
-
-		mem_free(real);
-		real = NULL;
-		errno = saved;
-	}
-	return real;
+	return realpath(path, real) == NULL ? NULL : mem_copy_str(real);
 }
 
 FILE *file_open(const char *path)
