@@ -413,6 +413,19 @@ static void give_program(struct registration *r)
 	mem_free(wide);
 }
 
+/* Letters of drives that somebody has connected are his session's. */
+static void say_drive(struct registration *r)
+{
+	const char *config = r->plan->config;
+	wchar_t root[] = {(wchar_t)(unsigned char)config[0], L':', L'\\', L'\0'};
+
+	if (config[0] != '\0' && config[1] == ':' && GetDriveTypeW(root) == DRIVE_REMOTE)
+		log_write(r->log, LEVEL_WARNING,
+		          "\"%s\" is on a drive of the network, which services do not have\nHINT: Put the file on this "
+		          "machine, or register it by the path of its share, which begins with two backslashes.",
+		          config);
+}
+
 /* Whether the file is in the directory of this program. */
 static bool is_beside_us(const char *file)
 {
@@ -505,6 +518,7 @@ bool service_register(const struct service_plan *plan, struct log *log)
 		remember(&r);
 		say_account(&r);
 		say_what_is_beside_us(&r);
+		say_drive(&r);
 	}
 	fini(&r);
 	return good;
