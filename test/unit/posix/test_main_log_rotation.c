@@ -15,12 +15,12 @@
 #include <unistd.h>
 #include <utime.h>
 
-#include "base/clock.h"
 #include "../log_file.h"
+#include "../place.h"
+#include "base/clock.h"
 #include "main/log_rotation.h"
 #include "os/directory.h"
 #include "os/file.h"
-#include "../place.h"
 
 #define NOON 1778241600 /* 2026-05-08 12:00:00 UTC */
 #define MIDNIGHT (NOON + 43200)
@@ -341,7 +341,7 @@ static void a_failure_is_said_once_and_the_log_goes_on(void **state)
 static void a_clock_that_is_set_back_prolongs_no_failure(void **state)
 {
 	struct world *w = (struct world *)*state;
-	char old[400];
+	char old[PLACE_BYTES + 300];
 
 	w->settings.log_rotation_size_bytes = 1;
 	begin(w, "weir.log", NOON);
@@ -355,7 +355,7 @@ static void a_clock_that_is_set_back_prolongs_no_failure(void **state)
 static void what_has_the_name_and_cannot_be_opened_is_said_once(void **state)
 {
 	struct world *w = (struct world *)*state;
-	char from[400];
+	char from[PLACE_BYTES + 300];
 
 	w->settings.log_rotation_size_bytes = 10000;
 	begin(w, "weir.log", NOON);
