@@ -10,15 +10,30 @@ UPDATE `Property` SET `Value` = 'WIX_DOWNGRADE_DETECTED;WIX_UPGRADE_DETECTED;FIR
 -- Actions with the system's rights. Types: 3090 and 3106 run an installed file and a command of Windows; 3346 is for when the
 -- installation is taken back; 64 more, and a failure does not matter.
 
+-- Everybody may make directories in ProgramData, and whoever made this one before us would own it, and what is in it, for good.
+INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('OwnData', 3170, 'System64Folder', '"[System64Folder]takeown.exe" /A /F "[DATADIR]."')
+INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('OwnData', 'NOT Installed AND NOT WIX_UPGRADE_DETECTED', 3702)
+INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('ResetData', 3170, 'System64Folder', '"[System64Folder]icacls.exe" "[DATADIR]." /reset')
+INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('ResetData', 'NOT Installed AND NOT WIX_UPGRADE_DETECTED', 3704)
 -- Passwords are for administrators and the system, and for the service, to which -regservice gives access.
 INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('ProtectData', 3170, 'System64Folder', '"[System64Folder]icacls.exe" "[DATADIR]." /inheritance:r /grant:r *S-1-5-18:(OI)(CI)F *S-1-5-32-544:(OI)(CI)F')
 INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('ProtectData', 'NOT Installed AND NOT WIX_UPGRADE_DETECTED', 3710)
+-- What was there before has, from now on, what the directory gives.
+INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('OwnConfiguration', 3170, 'System64Folder', '"[System64Folder]takeown.exe" /A /F "[DATADIR]pgweir.ini"')
+INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('OwnConfiguration', 'NOT Installed AND NOT WIX_UPGRADE_DETECTED', 3712)
+INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('ResetConfiguration', 3170, 'System64Folder', '"[System64Folder]icacls.exe" "[DATADIR]pgweir.ini" /reset')
+INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('ResetConfiguration', 'NOT Installed AND NOT WIX_UPGRADE_DETECTED', 3714)
+INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('OwnUsers', 3170, 'System64Folder', '"[System64Folder]takeown.exe" /A /F "[DATADIR]userlist.txt"')
+INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('OwnUsers', 'NOT Installed AND NOT WIX_UPGRADE_DETECTED', 3716)
+INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('ResetUsers', 3170, 'System64Folder', '"[System64Folder]icacls.exe" "[DATADIR]userlist.txt" /reset')
+INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('ResetUsers', 'NOT Installed AND NOT WIX_UPGRADE_DETECTED', 3718)
 
--- A configuration that was kept from before may be broken: then -regservice, typed by hand, says so.
+-- A configuration that was kept from before may be broken: then -regservice, typed by hand, says so. In an upgrade the service is
+-- there, and stays as it is; only where the old version has taken it along (Wine does not tell it what it goes for) is it made.
 INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('RegisterBack', 3410, 'pgweir.exe', '-unregservice "[DATADIR]pgweir.ini"')
 INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('RegisterBack', 'NOT Installed AND NOT WIX_UPGRADE_DETECTED', 4010)
 INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('Register', 3154, 'pgweir.exe', '-regservice "[DATADIR]pgweir.ini"')
-INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('Register', 'NOT Installed AND NOT WIX_UPGRADE_DETECTED', 4020)
+INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('Register', 'NOT Installed', 4020)
 INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('Unregister', 3154, 'pgweir.exe', '-unregservice "[DATADIR]pgweir.ini"')
 INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('Unregister', 'REMOVE="ALL" AND NOT UPGRADINGPRODUCTCODE', 1950)
 

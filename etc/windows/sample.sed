@@ -17,7 +17,7 @@ s,0 waits for them to leave\.,0 waits for them to leave\, 30 seconds at most.,
 s,/etc/pgweir/,,
 s,^; Servers: prefer is the default.*,&\
 ; The file may be "system": the authorities that Windows trusts.,
-s,^;logfile =$,logfile = pgweir.log,
+s,^;logfile =$,logfile = log/pgweir.log,
 s,^; Where nothing else does it: a new file,; There is no logrotate here: a new file,
 s,^;\(log_rotation_size\|log_rotation_age\|log_rotation_keep\) =,\1 =,
 /^; Cancel requests that reach the wrong process/,$d

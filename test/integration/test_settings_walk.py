@@ -15,7 +15,7 @@ pytestmark = pytest.mark.pgweir
 
 ROW = re.compile(r'^SETTING\((\w+),\s*(\w+),\s*(NULL|"[^"]*"|\w+),\s*(\w+),\s*(\w+),\s*(RELOAD|RESTART),\s*(NULL|"[^"]*"|\w+)', re.M)
 KEY = re.compile(r"^(DATABASE|USER|PEER)_KEY\((\w+),\s*(\w+),", re.M)
-CONSTANTS = {"MOST": 2**31 - 1, "MOST_SECONDS": 10**12}
+CONSTANTS = {"MOST": 2**31 - 1, "MOST_SECONDS": 10**12, "MOST_MINUTES": 35791394}
 
 # Settings that this test cannot walk through one console session: where the next RELOAD reads, and what would end the session
 LEFT_OUT = {"conffile", "max_packet_size"}

@@ -329,7 +329,7 @@ static bool something_happens(struct world *w, uint32_t n_targets)
 	uint32_t target = (uint32_t)rand() % n_targets;
 
 	if (rand() % 3 == 0)
-		time_passes(w, (uint64_t)rand() % (2 * DIAL_DELAY_US));
+		time_passes(w, (unsigned)rand() % (2 * DIAL_DELAY_US));
 	else if (w->stream[target].open && rand() % 4 == 0)
 		connects(w, target);
 	else if (w->stream[target].open)

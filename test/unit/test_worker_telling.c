@@ -67,7 +67,7 @@ static void end(struct scene *t)
 	free(t);
 }
 
-static void tell(struct scene *t, struct outage *o, int n, int n_lines)
+static void tell_some(struct scene *t, struct outage *o, int n, int n_lines)
 {
 	int lines = 0;
 
@@ -84,7 +84,7 @@ static void the_first_have_lines_and_the_end_of_the_outage_says_the_rest(void **
 	(void)state;
 	shared_ref(&o->shared);
 	pool_set_outage(t->seat->pool, o, false, &t->out);
-	tell(t, o, 12, (int)TELLING_LINES);
+	tell_some(t, o, 12, (int)TELLING_LINES);
 	assert_int_equal(pool_take_told(t->seat->pool), 12);
 	telling_tick(t->b.w);
 	assert_string_equal(logged(t), "");
@@ -110,12 +110,12 @@ static void a_long_outage_is_said_once_a_minute(void **state)
 	(void)state;
 	shared_ref(&o->shared);
 	pool_set_outage(t->seat->pool, o, false, &t->out);
-	tell(t, o, 6, (int)TELLING_LINES);
+	tell_some(t, o, 6, (int)TELLING_LINES);
 	t->seat->telling.line_us = worker_now_us(t->b.w) - 61 * US_PER_S;
 	telling_tick(t->b.w);
 	first = strstr(logged(t), "and 1 more client was told the same");
 	assert_non_null(first);
-	tell(t, o, 2, 0);
+	tell_some(t, o, 2, 0);
 	telling_tick(t->b.w);
 	assert_null(strstr(logged(t), "and 2 more"));
 	t->seat->telling.line_us = worker_now_us(t->b.w) - 61 * US_PER_S;
@@ -131,10 +131,10 @@ static void another_outage_says_the_rest_of_the_first_and_begins_anew(void **sta
 	struct outage *o = outage_since(1000), *other = outage_since(2000);
 
 	(void)state;
-	tell(t, o, 9, (int)TELLING_LINES);
-	tell(t, other, 3, 3);
+	tell_some(t, o, 9, (int)TELLING_LINES);
+	tell_some(t, other, 3, 3);
 	assert_non_null(strstr(logged(t), "and 4 more"));
-	tell(t, other, 10, 2);
+	tell_some(t, other, 10, 2);
 	telling_end(t->b.w);
 	assert_non_null(strstr(logged(t), "and 8 more"));
 	shared_unref(&o->shared);

@@ -341,6 +341,7 @@ static inline const char *side_last(const struct side *s, char type, size_t *len
 	const char *at = str_text(&s->got), *end = at + s->got.len, *found = NULL;
 	struct reader r;
 
+	*len = 0;
 	if (s->is_server && s->got.len >= 8) {
 		reader_init(&r, at, 4);
 		at += reader_u32(&r);

@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "os/file.h"
 #include "os/service_manager.h"
 #include "os/service_text.h"
 #include "os/win32/service.h"
@@ -412,6 +413,47 @@ static void give_program(struct registration *r)
 	mem_free(wide);
 }
 
+/* Letters of drives that somebody has connected are his session's. */
+static void say_drive(struct registration *r)
+{
+	const char *config = r->plan->config;
+	wchar_t root[] = {(wchar_t)(unsigned char)config[0], L':', L'\\', L'\0'};
+
+	if (config[0] != '\0' && config[1] == ':' && GetDriveTypeW(root) == DRIVE_REMOTE)
+		log_write(r->log, LEVEL_WARNING,
+		          "\"%s\" is on a drive of the network, which services do not have\nHINT: Put the file on this "
+		          "machine, or register it by the path of its share, which begins with two backslashes.",
+		          config);
+}
+
+/* Whether the file is in the directory of this program. */
+static bool is_beside_us(const char *file)
+{
+	wchar_t *program = program_path();
+	char *ours = program == NULL ? NULL : utf8_of(program), *theirs = path_absolute(file);
+	size_t len = ours == NULL ? 0 : path_directory_len(ours);
+	bool beside =
+	    ours != NULL && theirs != NULL && path_directory_len(theirs) == len && _strnicmp(ours, theirs, len) == 0;
+
+	mem_free(program);
+	mem_free(ours);
+	mem_free(theirs);
+	return beside;
+}
+
+/* Libraries are looked for beside a program first, also by the one that an administrator starts. */
+static void say_what_is_beside_us(struct registration *r)
+{
+	for (size_t i = 0; i < r->plan->n_files; i++)
+		if (r->plan->files[i].use == SERVICE_WRITES && is_beside_us(r->plan->files[i].path))
+			log_write(
+			    r->log, LEVEL_WARNING,
+			    "the service may make files beside its program, because \"%s\" is there\nHINT: Give it a "
+			    "directory of its own, such as log/, so that whoever takes over the service cannot put "
+			    "a library there; then register anew.",
+			    r->plan->files[i].path);
+}
+
 static void give_rights(struct registration *r)
 {
 	for (size_t i = 0; i < r->plan->n_files; i++)
@@ -475,6 +517,8 @@ bool service_register(const struct service_plan *plan, struct log *log)
 		give_rights(&r);
 		remember(&r);
 		say_account(&r);
+		say_what_is_beside_us(&r);
+		say_drive(&r);
 	}
 	fini(&r);
 	return good;

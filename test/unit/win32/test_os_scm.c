@@ -120,6 +120,35 @@ static void a_path_that_windows_would_change_is_refused(void **state)
 	assert_true(service_unregister(name, log_of_test));
 }
 
+/* The program is the test itself here. */
+static void a_log_beside_the_program_is_a_warning(void **state)
+{
+	static char outside[] = "C:\\pgweir test log\\x.log";
+	struct service_plan p = plan();
+	wchar_t program[MAX_PATH];
+	struct service_file file = {.use = SERVICE_WRITES};
+	char *beside;
+
+	(void)state;
+	assert_true(GetModuleFileNameW(NULL, program, MAX_PATH) > 0);
+	wcscpy(wcsrchr(program, L'\\') + 1, L"x.log");
+	beside = utf8_of(program);
+	file.path = beside;
+	p.files = &file;
+	p.n_files = 1;
+	assert_true(service_register(&p, log_of_test));
+	assert_non_null(strstr(said, "the service may make files beside its program"));
+	assert_true(service_unregister(name, log_of_test));
+	said[0] = '\0';
+	file.path = outside;
+	assert_true(service_register(&p, log_of_test));
+	assert_null(strstr(said, "beside"));
+	assert_null(strstr(said, "network")); /* C: is here */
+	assert_true(service_unregister(name, log_of_test));
+	RemoveDirectoryW(L"C:\\pgweir test log");
+	mem_free(beside);
+}
+
 static void a_service_is_found_by_its_file(void **state)
 {
 	struct service_plan p = plan();
@@ -232,6 +261,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(a_service_is_registered_as_planned, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_path_that_windows_would_change_is_refused, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_log_beside_the_program_is_a_warning, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_service_is_found_by_its_file, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_name_that_is_taken_is_refused_and_stays, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(the_source_of_a_service_is_its_own_whoever_had_it, set_up, tear_down),

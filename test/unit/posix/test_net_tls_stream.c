@@ -12,8 +12,8 @@
 #include "net/stream.h"
 #include <sys/stat.h>
 
-#include "tls_bench.h"
-#include "until.h"
+#include "../tls_bench.h"
+#include "../until.h"
 
 void *__real_mem_alloc(size_t size);
 void *__real_mem_resize(void *ptr, size_t size);

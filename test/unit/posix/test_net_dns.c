@@ -16,6 +16,7 @@
 #include <cmocka.h>
 #include <dlfcn.h>
 
+#include "../until.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/dns.h"
@@ -23,7 +24,6 @@
 #include "net/mailbox.h"
 #include "net/question.h"
 #include "os/socket.h"
-#include "until.h"
 
 #define KIND 7
 

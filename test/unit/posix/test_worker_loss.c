@@ -1,6 +1,6 @@
 /* Servers that die: before they were used they are replaced without a word, afterwards their client is told whole. */
-#include "find.h"
-#include "worker_scene.h"
+#include "../find.h"
+#include "../worker_scene.h"
 
 static const char fatal[] = "E\0\0\0\054SFATAL\0VFATAL\0C57P01\0Mterminating conn\0\0";
 static const char farewell[] = "N\0\0\0\055SWARNING\0VWARNING\0C57P02\0Manother crash\0\0";

@@ -4,8 +4,8 @@
  */
 #include "worker/prepared.h"
 
-#include "statement_model.h"
-#include "worker_scene.h"
+#include "../statement_model.h"
+#include "../worker_scene.h"
 
 #define ROUNDS 1500
 #define GLOBALS "auth_type=trust\npool_mode=transaction\n"

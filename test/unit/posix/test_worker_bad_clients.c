@@ -1,5 +1,5 @@
 /* Whatever a client says, in every state: see bad_input.h. */
-#include "bad_input.h"
+#include "../bad_input.h"
 
 static void has_said_nothing(struct play *p)
 {

@@ -14,9 +14,9 @@
 
 #include <cmocka.h>
 
+#include "../until.h"
 #include "net/listener.h"
 #include "net/stream.h"
-#include "until.h"
 
 static struct loop *loop;
 

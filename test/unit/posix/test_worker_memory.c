@@ -2,9 +2,9 @@
  * Memory runs out: the n-th allocation fails, alone or with all that follow, for every n until none fails any more.
  * Nothing may crash or leak, and the worker serves the next client as if nothing had been.
  */
-#include "failing_mem.h"
-#include "lookup_scene.h"
-#include "worker_bench.h"
+#include "../failing_mem.h"
+#include "../lookup_scene.h"
+#include "../worker_bench.h"
 
 typedef void script(struct bench *b);
 

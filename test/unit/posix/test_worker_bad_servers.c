@@ -1,5 +1,5 @@
 /* Whatever a server says, in every state: see bad_input.h. */
-#include "bad_input.h"
+#include "../bad_input.h"
 
 static void has_been_asked_to_cancel(struct play *p)
 {

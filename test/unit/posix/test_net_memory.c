@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "../until.h"
 #include "base/mem.h"
 #include "net/dns.h"
 #include "net/jobs.h"
@@ -19,7 +20,6 @@
 #include "net/loop.h"
 #include "net/mailbox.h"
 #include "net/stream.h"
-#include "until.h"
 
 void *__real_mem_alloc(size_t size);
 void *__real_mem_resize(void *ptr, size_t size);

@@ -1,5 +1,5 @@
 /* Logins and the data path, with what either side sends cut in two at every byte: the story is always the same. */
-#include "worker_bench.h"
+#include "../worker_bench.h"
 
 typedef void script(struct bench *b);
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "tls_bench.h"
+#include "../tls_bench.h"
 
 static int set_up(void **state)
 {

@@ -1,7 +1,7 @@
 /* Logins at servers that fail: each failure says where and what; and the next target is tried. */
 #include <errno.h>
 
-#include "worker_scene.h"
+#include "../worker_scene.h"
 
 /* A client comes, and we begin to log in. */
 static struct side *begin(struct bench *b)

@@ -8,10 +8,10 @@
 
 #include <cmocka.h>
 
+#include "../until.h"
 #include "net/jobs.h"
 #include "net/mailbox.h"
 #include "os/thread.h"
-#include "until.h"
 
 static struct loop *loop;
 static struct mailbox *box;

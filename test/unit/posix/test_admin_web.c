@@ -2,17 +2,17 @@
  * From a request to its answer: routes, views that go round the workers, the end of the console, delays of wrong
  * logins, and every allocation failing. This program brings its own base/mem.
  */
-#include "failing_mem.h"
+#include "../failing_mem.h"
 
-#include "console_bench.h"
+#include "../console_bench.h"
 
 #include <signal.h>
 
+#include "../http_client.h"
 #include "admin/gate.h"
 #include "admin/health.h"
 #include "admin/terminal.h"
 #include "admin/web.h"
-#include "http_client.h"
 
 #define CONF(more)                                                                                                     \
 	"[databases]\napp = host=127.0.0.1\n"                                                                          \

@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
+#include "../until.h"
 #include "base/mem.h"
 #include "net/stream.h"
-#include "until.h"
 
 static struct loop *loop;
 

@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include "http_client.h"
+#include "../http_client.h"
 #include "net/http.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: here.example:80\r\n\r\n"

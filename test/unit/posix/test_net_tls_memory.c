@@ -7,9 +7,9 @@
 
 #include <cmocka.h>
 
+#include "../tls_bench.h"
+#include "../until.h"
 #include "net/stream.h"
-#include "tls_bench.h"
-#include "until.h"
 
 static int left = -1; /* allocations until one fails; negative: none does */
 static bool has_failed;

@@ -6,9 +6,9 @@
 
 #include <cmocka.h>
 
-#include "conf_files.h"
+#include "../conf_files.h"
+#include "../tls_bench.h"
 #include "main/tls.h"
-#include "tls_bench.h"
 
 static int set_up(void **state)
 {

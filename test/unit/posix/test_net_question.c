@@ -8,10 +8,10 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "../dns_server.h"
+#include "../until.h"
 #include "base/clock.h"
-#include "dns_server.h"
 #include "net/question.h"
-#include "until.h"
 
 #ifdef HAVE_CARES
 

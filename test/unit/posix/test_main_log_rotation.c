@@ -15,10 +15,12 @@
 #include <unistd.h>
 #include <utime.h>
 
+#include "../log_file.h"
+#include "../place.h"
 #include "base/clock.h"
-#include "log_file.h"
 #include "main/log_rotation.h"
 #include "os/directory.h"
+#include "os/file.h"
 
 #define NOON 1778241600 /* 2026-05-08 12:00:00 UTC */
 #define MIDNIGHT (NOON + 43200)
@@ -28,7 +30,7 @@ struct world {
 	struct log *log;
 	struct log_rotation rotation;
 	struct settings settings;
-	char directory[64], path[400], name[400];
+	char directory[PLACE_BYTES], path[PLACE_BYTES + 300], name[PLACE_BYTES + 300];
 };
 
 static int set_up(void **state)
@@ -42,8 +44,7 @@ static int set_up(void **state)
 	w->log = log_new();
 	assert_non_null(w->log);
 	log_set_stderr(w->log, false);
-	snprintf(w->directory, sizeof(w->directory), "/tmp/pgweir-test-XXXXXX");
-	assert_non_null(mkdtemp(w->directory));
+	place_make(w->directory);
 	w->settings.log_rotation_keep = 10;
 	*state = w;
 	return 0;
@@ -52,19 +53,10 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	struct world *w = (struct world *)*state;
-	char **names, path[400];
 
 	log_rotation_fini(&w->rotation);
 	log_free(w->log);
-	for (int hidden = 0; hidden < 2; hidden++) {
-		assert_int_equal(directory_names(w->directory, hidden ? ".[!.]*" : "*", &names), 0);
-		for (size_t i = 0; names[i] != NULL; i++) {
-			snprintf(path, sizeof(path), "%s/%s", w->directory, names[i]);
-			unlink(path);
-		}
-		directory_names_free(names);
-	}
-	assert_int_equal(rmdir(w->directory), 0);
+	place_remove(w->directory);
 	free(w);
 	return 0;
 }
@@ -103,18 +95,14 @@ static void expect_files(struct world *w, const char *expected)
 
 static void make_file(struct world *w, const char *name, const char *content)
 {
-	FILE *f = fopen(path_of(w, name), "w");
-
-	assert_non_null(f);
-	fputs(content, f);
-	assert_int_equal(fclose(f), 0);
+	place_put(path_of(w, name), content);
 }
 
 /* The file has this text in it, and not that one. */
 static void expect_text(struct world *w, const char *name, const char *text, const char *not_that)
 {
 	static char content[100000];
-	FILE *f = fopen(path_of(w, name), "r");
+	FILE *f = file_open(path_of(w, name));
 
 	assert_non_null(f);
 	content[fread(content, 1, sizeof(content) - 1, f)] = '\0';
@@ -251,10 +239,10 @@ static void only_the_newest_are_kept_and_nothing_else_is_touched(void **state)
 	log_write(w->log, LEVEL_LOG, "one");
 	look(w, NOON);
 	for (size_t i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++)
-		assert_int_equal(access(path_of(w, strangers[i]), F_OK), 0);
-	assert_int_equal(access(path_of(w, "weir-2020-01-01_000000.log"), F_OK), -1);
-	assert_int_equal(access(path_of(w, "weir-2020-01-01_000001.log"), F_OK), 0);
-	assert_int_equal(access(path_of(w, "weir-2026-05-08_120000.log"), F_OK), 0);
+		assert_true(file_exists(path_of(w, strangers[i])));
+	assert_false(file_exists(path_of(w, "weir-2020-01-01_000000.log")));
+	assert_true(file_exists(path_of(w, "weir-2020-01-01_000001.log")));
+	assert_true(file_exists(path_of(w, "weir-2026-05-08_120000.log")));
 }
 
 static void all_are_kept_if_there_is_no_number(void **state)
@@ -291,22 +279,22 @@ static void names_of_all_forms_are_found_again(void **state)
 			look(w, NOON + second);
 		}
 		snprintf(old, sizeof(old), cases[i][1], 0);
-		assert_int_equal(access(path_of(w, old), F_OK), -1);
+		assert_false(file_exists(path_of(w, old)));
 		snprintf(old, sizeof(old), cases[i][1], 1);
-		assert_int_equal(access(path_of(w, old), F_OK), 0);
+		assert_true(file_exists(path_of(w, old)));
 	}
 }
 
 static void a_file_that_somebody_else_has_moved_is_left_to_him(void **state)
 {
 	struct world *w = (struct world *)*state;
-	char from[400];
+	char from[PLACE_BYTES + 300];
 
 	w->settings.log_rotation_size_bytes = 100;
 	begin(w, "weir.log", NOON);
 	log_write(w->log, LEVEL_LOG, "first %0100d", 0);
 	snprintf(from, sizeof(from), "%s", path_of(w, "weir.log"));
-	assert_int_equal(rename(from, path_of(w, "theirs.log")), 0);
+	assert_true(file_rename(from, path_of(w, "theirs.log")));
 	make_file(w, "weir.log", "of another process\n");
 	look(w, NOON + 1);
 	log_write(w->log, LEVEL_LOG, "second");
@@ -338,7 +326,7 @@ static void a_failure_is_said_once_and_the_log_goes_on(void **state)
 	expect_text(w, name, "File name too long\n\tHINT: The log goes on in the old file.", NULL);
 	{
 		static char content[100000];
-		FILE *f = fopen(path_of(w, name), "r");
+		FILE *f = file_open(path_of(w, name));
 		char *first;
 
 		assert_non_null(f);
@@ -353,7 +341,7 @@ static void a_failure_is_said_once_and_the_log_goes_on(void **state)
 static void a_clock_that_is_set_back_prolongs_no_failure(void **state)
 {
 	struct world *w = (struct world *)*state;
-	char old[400];
+	char old[PLACE_BYTES + 300];
 
 	w->settings.log_rotation_size_bytes = 1;
 	begin(w, "weir.log", NOON);
@@ -367,7 +355,7 @@ static void a_clock_that_is_set_back_prolongs_no_failure(void **state)
 static void what_has_the_name_and_cannot_be_opened_is_said_once(void **state)
 {
 	struct world *w = (struct world *)*state;
-	char from[400];
+	char from[PLACE_BYTES + 300];
 
 	w->settings.log_rotation_size_bytes = 10000;
 	begin(w, "weir.log", NOON);
@@ -440,7 +428,7 @@ static void *write_many(void *arg)
 static int count_records(const char *path)
 {
 	char line[300];
-	FILE *f = fopen(path, "r");
+	FILE *f = file_open(path);
 	int n = 0;
 
 	assert_non_null(f);
