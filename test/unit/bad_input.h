@@ -272,7 +272,7 @@ static inline void run(const struct scene *scene, const struct message *m, size_
                        struct str *story, const char *where)
 {
 	struct play p;
-	struct others others = {NULL};
+	struct others others = {NULL, NULL};
 
 	bench_init(&p.b, scene->globals);
 	if (among_others)
