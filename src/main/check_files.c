@@ -5,15 +5,16 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "main/bind_hint.h"
 #include "main/check_offline.h"
+#include "main/secret_files.h"
 #include "main/supervisor.h"
 #include "os/error.h"
 #include "os/file.h"
+#include "os/file_rights.h"
 #include "os/socket.h"
 
 static bool is_empty(const char *text)
@@ -23,82 +24,70 @@ static bool is_empty(const char *text)
 
 /* ---- files that are read ---- */
 
-/* A file with secrets in it that others may read or write. */
-static void look_at_mode(struct findings *f, const char *setting, const char *path, const struct stat *st)
+/* A file that others may change, or read though it has secrets in it. */
+static void look_at_rights(struct findings *f, const struct secret_file *file)
 {
-	bool reads = (st->st_mode & S_IROTH) != 0, writes = (st->st_mode & (S_IWOTH | S_IWGRP)) != 0;
+	struct file_rights rights;
 	struct finding *n;
+	char command[2048];
+	bool reads;
 
-	if (!reads && !writes)
+	if (!file_rights_look(file->path, &rights))
 		return;
-	n = findings_add(f, SEVERITY_WARNING, "files", "%s \"%s\" can be %s by others than its owner", setting, path,
-	                 reads && writes ? "read and changed"
-	                 : reads         ? "read"
-	                                 : "changed");
-	finding_cause(n, "It holds passwords, and its mode is %04o.", (unsigned)(st->st_mode & 07777));
-	finding_remedy(n, "chmod 600 %s", path);
+	reads = rights.others_read && file->holds != NULL;
+	if (!reads && !rights.others_change)
+		return;
+	n = findings_add(f, SEVERITY_WARNING, "files", "%s \"%s\" can be %s by others than its owner", file->setting,
+	                 file->path,
+	                 reads && rights.others_change ? "read and changed"
+	                 : reads                       ? "read"
+	                                               : "changed");
+	if (file->holds != NULL)
+		finding_cause(n, "It holds %s, and %s.", file->holds, rights.how);
+	else
+		finding_cause(n, "Whoever can log in is in it, and %s.", rights.how);
+	finding_remedy(n, "%s", file_rights_close(file->path, command, sizeof(command)));
 }
 
-static void look_at_secret_file(struct findings *f, const char *setting, const char *path, const char *account)
+/* What the files are looked at for. */
+struct reading {
+	struct findings *f;
+	const char *account;
+};
+
+static void look_at_secret_file(void *context, const struct secret_file *file)
 {
-	char reason[128];
+	const struct reading *r = (const struct reading *)context;
+	char reason[128], command[2048];
 	struct finding *n;
-	struct stat st;
 
-	if (!file_is_readable(path)) {
-		n = findings_add(f, SEVERITY_WARNING, "files", "%s \"%s\" cannot be read by account \"%s\": %s",
-		                 setting, path, account, os_error_text(errno, reason, sizeof(reason)));
-		finding_cause(n, "It may have been read at the start, as another account, but RELOAD will fail.");
-		finding_remedy(n, "Let account \"%s\" read it, and nobody else: chown %s %s; chmod 600 %s", account,
-		               account, path, path);
-	} else if (stat(path, &st) == 0) {
-		look_at_mode(f, setting, path, &st);
+	if (file_is_readable(file->path)) {
+		look_at_rights(r->f, file);
+		return;
 	}
+	n = findings_add(r->f, SEVERITY_WARNING, "files", "%s \"%s\" cannot be read by account \"%s\": %s",
+	                 file->setting, file->path, r->account, os_error_text(errno, reason, sizeof(reason)));
+	finding_cause(n, "It may have been read at the start, as another account, but RELOAD will fail.");
+	finding_remedy(n, "Let account \"%s\" read it, and nobody else: %s", r->account,
+	               file_rights_give(file->path, r->account, command, sizeof(command)));
 }
 
-static bool has_passwords(const struct config *c)
+static void look_for_auth_file(struct findings *f, const struct config *c)
 {
-	const struct conf_database *d;
-
-	for (unsigned i = 0; (d = config_database(c, i)) != NULL; i++)
-		if (d->password != NULL)
-			return true;
-	return false;
-}
-
-/* The place where the loader looks for it; NULL: it is nowhere, or there is no memory. The caller frees it. */
-static char *find_auth_file(const struct config *c)
-{
-	const char *name = c->settings.auth_file, *beside = c->settings.conffile;
-	char *other;
-
-	if (file_exists(name))
-		return mem_copy_str(name);
-	other = beside == NULL ? NULL : conf_path_beside(beside, name);
-	if (other != NULL && file_exists(other))
-		return other;
-	mem_free(other);
-	return NULL;
-}
-
-static void look_at_auth_file(struct findings *f, const struct config *c, const char *account)
-{
-	const char *name = c->settings.auth_file;
 	struct finding *n;
 	char *path;
 
-	if (is_empty(name) || c->is_user_list_made)
+	if (is_empty(c->settings.auth_file) || c->is_user_list_made)
 		return;
-	path = find_auth_file(c);
+	path = secret_files_auth_file(c);
 	if (path == NULL) {
 		/* that nobody can log in then is another finding */
-		n = findings_add(f, SEVERITY_WARNING, "files", "auth_file \"%s\" cannot be found", name);
+		n = findings_add(f, SEVERITY_WARNING, "files", "auth_file \"%s\" cannot be found",
+		                 c->settings.auth_file);
 		finding_remedy(
 		    n, "It is looked for in the working directory, then beside the configuration file; write its "
 		       "whole path.");
-		return;
 	}
-	look_at_secret_file(f, "auth_file", path, account);
 	mem_free(path);
 }
 
@@ -289,10 +278,10 @@ static void look_at_addresses(struct findings *f, const struct settings *s)
 void check_files(struct findings *f, const struct config *c, const char *account)
 {
 	const struct settings *s = &c->settings;
+	struct reading reading = {f, account};
 
-	if (!is_empty(s->conffile) && has_passwords(c) && !c->is_file_made)
-		look_at_secret_file(f, "configuration file", s->conffile, account);
-	look_at_auth_file(f, c, account);
+	secret_files_each(c, look_at_secret_file, &reading);
+	look_for_auth_file(f, c);
 	look_at_written(f, "logfile", s->logfile, true, account);
 	look_at_rotation(f, s, account);
 	look_at_written(f, "pidfile", s->pidfile, false, account);

@@ -12,9 +12,11 @@
 #include "conf/environment.h"
 #include "main/action.h"
 #include "main/rules.h"
+#include "main/secret_files.h"
 #include "main/supervisor.h"
 #include "main/tls.h"
 #include "net/dns.h"
+#include "os/process.h"
 #include "pool/opener.h"
 #include "wire/sqlstate.h"
 #include "worker/client.h"
@@ -185,6 +187,9 @@ static void log_load_notices(struct supervisor *s, const struct config *loaded, 
 void edition_log_notices(struct supervisor *s)
 {
 	log_load_notices(s, s->config, s->config->notices.n);
+	/* in a container there is nobody else */
+	if (!os_is_in_container(""))
+		secret_files_warn(s->config, s->log);
 }
 
 /* What this change is about: the asker is told, too. Without memory for that only the log has them. */

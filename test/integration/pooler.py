@@ -110,6 +110,9 @@ class Pooler:
 	def write(self, text=None):
 		with open(self.userlist, "w") as f:
 			f.writelines(f"{quoted(name)} {quoted(secret)}\n" for name, secret in self.secrets.items())
+		os.chmod(self.userlist, 0o600) # else the log says who may read it
+		if os.getuid() == 0:
+			os.chown(self.userlist, self.who.pw_uid, self.who.pw_gid)
 		with open(self.ini, "w") as f:
 			f.write(text or self.text())
 

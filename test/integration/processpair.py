@@ -51,6 +51,8 @@ class Lone:
 		path = os.path.join(self.home, name)
 		with open(path, "w") as f:
 			f.write(self.here(content))
+		if name == "users":
+			os.chmod(path, 0o600) # else the log says who may read it
 		if os.getuid() == 0:
 			os.chown(path, self.who.pw_uid, self.who.pw_gid)
 

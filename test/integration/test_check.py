@@ -169,7 +169,7 @@ def test_files_with_secrets_must_be_closed_to_others(checker):
 	found = c.run("--json")
 	assert found.status == 2
 	ini, users = found.of("warning", step="files")
-	assert "can be read by others" in ini["what"] and ini["hint"] == f"chmod 600 {c.ini}"
+	assert "can be read by others" in ini["what"] and ini["hint"] == f"chmod 640 {c.ini}"
 	assert "can be read and changed by others" in users["what"]
 
 

@@ -49,7 +49,7 @@ static void check(const char *settings, const char *story)
 	struct findings f;
 
 	snprintf(text, sizeof(text), "[pgbouncer]\nunix_socket_dir=\nlisten_port=61234\n%s", settings);
-	c = configured(text, "");
+	c = configured(text, "\"ann\" \"secret\"\n");
 	findings_init(&f);
 	check_files(&f, c, "nobody");
 	assert_story(&f, story);
@@ -77,7 +77,7 @@ static void files_that_were_made_of_variables_are_not_looked_for(void **state)
 	struct config *c =
 	    configured("[databases]\na = host=h password=p\n[pgbouncer]\nunix_socket_dir=\nlisten_port=61234\n"
 	               "auth_file=users.txt\n",
-	               "");
+	               "\"ann\" \"secret\"\n");
 	struct findings f;
 
 	(void)state;
