@@ -52,10 +52,10 @@ static bool names_drive(struct bytes message)
 {
 	static const char own[] = "could not ";
 	const char *at = find(message, "\"");
-	const char *end = message.data + message.len;
 
 	return at != NULL && message.len >= sizeof(own) && memcmp(message.data, own, sizeof(own) - 1) == 0 &&
-	       end - at > 3 && ((at[1] >= 'A' && at[1] <= 'Z') || (at[1] >= 'a' && at[1] <= 'z')) && at[2] == ':' &&
+	       message.data + message.len - at > 3 &&
+	       ((at[1] >= 'A' && at[1] <= 'Z') || (at[1] >= 'a' && at[1] <= 'z')) && at[2] == ':' &&
 	       (at[3] == '/' || at[3] == '\\');
 }
 
