@@ -1,5 +1,6 @@
 """The program under test: $POOLER, by default build/pgweir. Writes its files, runs it in the foreground, reads its log."""
 
+import contextlib
 import functools
 import os
 import re
@@ -126,7 +127,18 @@ class Pooler:
 		if self.process.poll() is not None:
 			status, self.process = self.process.returncode, None
 			raise AssertionError(f"the pooler ended with status {status}:\n{self.log()}")
+		if self.settings["unix_socket_dir"] == self.folder:
+			self._wait_unix_socket()
 		return self
+
+	def _wait_unix_socket(self):
+		"""It listens there behind TCP, or not at all, if sockets were passed to it: that is not waited for long."""
+		with contextlib.suppress(AssertionError):
+			until(lambda: self.process.poll() is not None or self._listens_on_unix_socket(), 2)
+
+	def _listens_on_unix_socket(self):
+		with open("/proc/thread-self/net/unix") as f:
+			return any(line.split()[3] == "00010000" and line.rstrip().endswith(f"{self.folder}/.s.PGSQL.{self.port}") for line in f)
 
 	def _accepts_or_died(self):
 		if self.process.poll() is not None:

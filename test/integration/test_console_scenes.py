@@ -255,10 +255,14 @@ SCENES = [paused_in_a_transaction, paused_by_name, paused_with_a_session, a_paus
 	a_pause_that_another_console_ends, killed, all_killed, killed_while_somebody_waits, single_clients_killed, disabled, reconnected,
 	shut_down_for_clients, shut_down_for_servers, shut_down_at_once]
 
+READY = "ReadyForQuery follows what ends a wait, or libpq would lose it"
+
 # Which steps, and why
 DIFFERENT = {
 	"a_pause_that_is_cancelled": {2: "whoever cancels a pause is told that it is canceled, instead of waiting for ever"},
 	"a_pause_that_another_console_ends": {3: "whoever waits for a pause that RESUME has ended is told so, instead of waiting for ever"},
+	"killed_while_somebody_waits": {2: READY},
+	"single_clients_killed": {3: READY},
 	"all_killed": {1: "KILL pauses all databases, not only those that had clients", 3: "as above", 4: "as above"},
 }
 

@@ -91,6 +91,7 @@ def test_the_log_may_be_renamed_and_begins_anew_at_a_reload(windows, register):
 	assert service.pooler.serves() # what this says still goes to the old one
 	service.control(RELOAD)
 	until(lambda: os.path.exists(log), what="there is a new log")
+	service.pooler.wait_log("configuration reloaded") # it is in use
 	old = len(lines(log + ".1"))
 	with pytest.raises(ServerError):
 		service.pooler.login(database="nowhere")
