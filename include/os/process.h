@@ -115,6 +115,9 @@ struct process_usage {
 /* Any thread; takes as long as a few system calls. */
 void os_process_usage(struct process_usage *u);
 
+/* Ends this process while other threads of it run: nothing is flushed, no handler is called, nobody is waited for. */
+_Noreturn void os_end_at_once(int status);
+
 /* Random bytes straight from the system, for when the library has none. Any thread. */
 void os_random(void *bytes, size_t len);
 

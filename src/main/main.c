@@ -71,7 +71,7 @@ static enum outcome serve(struct supervisor *s, const struct config *c, struct l
 	return good ? OUTCOME_STOPPED : OUTCOME_RESOURCES;
 }
 
-/* `stuck`: threads still run and use things, so the process must end without touching them (_exit). */
+/* `stuck`: threads still run and use things, so the process must end without touching them (os_end_at_once). */
 static enum outcome start(const struct options *o, struct config *c, struct logging *logging, bool *stuck)
 {
 	struct log *log = logging->log;
@@ -127,7 +127,7 @@ static int serve_here(const struct options *o)
 	int status = run(o, &stuck) == OUTCOME_STOPPED ? EXIT_SUCCESS : EXIT_FAILURE;
 
 	if (stuck)
-		_exit(status);
+		os_end_at_once(status);
 	return status;
 }
 
@@ -159,7 +159,7 @@ static int serve_as_service(const struct options *o)
 	if (how != SERVICE_RAN)
 		return service_explain(&h.options, how);
 	if (h.stuck)
-		_exit(EXIT_SUCCESS);
+		os_end_at_once(EXIT_SUCCESS);
 	mem_free(path);
 	return EXIT_SUCCESS;
 }
@@ -170,7 +170,7 @@ static int check(const struct options *o)
 	int status = check_run(o, &stuck);
 
 	if (stuck)
-		_exit(status);
+		os_end_at_once(status);
 	return status;
 }
 

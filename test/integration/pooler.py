@@ -236,6 +236,6 @@ def end_all(poolers):
 		try:
 			pooler.stop()
 		except AssertionError as e:
-			problems.append(str(e))
+			problems.append(f"{e}\n{pooler.log()[-4000:]}")
 		pooler.discard()
 	return problems
