@@ -10,6 +10,8 @@ from processes import Port
 from windows import LAB
 from wire import ServerError
 
+pytestmark = pytest.mark.xdist_group("registry") # there is one of it
+
 SERVICES = r"HKLM\SOFTWARE\PostgreSQL\Services\postgresql-x64-16"
 INSTALLATIONS = r"HKLM\SOFTWARE\PostgreSQL\Installations\postgresql-x64-16"
 
