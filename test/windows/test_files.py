@@ -12,6 +12,8 @@ from waiting import until
 from windows import RELOAD, run, windows_path
 from wire import ServerError
 
+pytestmark = pytest.mark.xdist_group("services") # see test_service.py
+
 
 # Paths. `place` is each kind of them.
 

@@ -11,6 +11,8 @@ from waiting import until
 from windows import LAB, RUNNING, STOPPED, windows_path
 from wire import Wire
 
+pytestmark = pytest.mark.xdist_group("services") # see test_service.py
+
 MSI = os.environ["WINDOWS_INSTALLER"]
 DRIVE = os.path.join(LAB, "prefix", "drive_c")
 PROGRAM = os.path.join(DRIVE, "Program Files", "pgweir", "pgweir.exe")
