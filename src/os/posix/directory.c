@@ -5,62 +5,20 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/mem.h"
-
-struct found {
-	char **names;
-	size_t n, room;
-};
-
-void directory_names_free(char **names)
-{
-	for (size_t i = 0; names != NULL && names[i] != NULL; i++)
-		mem_free(names[i]);
-	mem_free(names);
-}
-
-/* Room for one more name and the NULL behind it. */
-static bool make_room(struct found *f)
-{
-	size_t room = f->room == 0 ? 16 : 2 * f->room;
-	char **more;
-
-	if (f->n + 1 < f->room)
-		return true;
-	more = (char **)mem_alloc(room * sizeof(char *));
-	if (more == NULL)
-		return false;
-	if (f->names != NULL)
-		memcpy(more, f->names, f->n * sizeof(char *));
-	mem_free(f->names);
-	f->names = more;
-	f->room = room;
-	f->names[f->n] = NULL;
-	return true;
-}
-
-static int add_name(struct found *f, const char *name)
-{
-	if (f->n == DIRECTORY_NAMES_MAX)
-		return EOVERFLOW;
-	if (!make_room(f) || (f->names[f->n] = mem_copy_str(name)) == NULL)
-		return ENOMEM;
-	f->names[++f->n] = NULL;
-	return 0;
-}
+#include "os/names.h"
 
 bool directory_name_fits(const char *pattern, const char *name)
 {
 	return fnmatch(pattern, name, FNM_PERIOD) == 0;
 }
 
-static int collect(DIR *dir, const char *pattern, struct found *f)
+static int collect(DIR *dir, const char *pattern, struct names *names)
 {
 	const struct dirent *entry;
 	int error = 0;
@@ -71,7 +29,7 @@ static int collect(DIR *dir, const char *pattern, struct found *f)
 		if (entry == NULL)
 			return errno;
 		if (directory_name_fits(pattern, entry->d_name))
-			error = add_name(f, entry->d_name);
+			error = names_add(names, mem_copy_str(entry->d_name));
 	}
 	return error;
 }
@@ -95,26 +53,15 @@ bool directory_enter(const char *directory)
 	return chdir(directory) == 0;
 }
 
-static int compare(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 int directory_names(const char *directory, const char *pattern, char ***names)
 {
-	struct found f = {NULL, 0, 0};
+	struct names found = {NULL, 0, 0};
 	DIR *dir = opendir(directory);
 	int error;
 
 	if (dir == NULL)
 		return errno;
-	error = make_room(&f) ? collect(dir, pattern, &f) : ENOMEM;
+	error = collect(dir, pattern, &found);
 	closedir(dir);
-	if (error != 0) {
-		directory_names_free(f.names);
-		return error;
-	}
-	qsort(f.names, f.n, sizeof(char *), compare);
-	*names = f.names;
-	return 0;
+	return names_end(&found, error, names);
 }

@@ -31,7 +31,7 @@ size_t path_directory_len(const char *path)
 	return slash == NULL ? 0 : (size_t)(slash - path) + 1;
 }
 
-/* "/work/dir" and "name". */
+/* A directory and what is in it. */
 static char *join(const char *directory, const char *name)
 {
 	size_t len = strlen(directory), rest = strlen(name);

@@ -2,54 +2,15 @@
 #include "os/directory.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <wctype.h>
 
 #include <windows.h>
 
 #include "base/mem.h"
+#include "os/names.h"
 #include "os/win32/code.h"
 #include "os/win32/wide.h"
-
-struct found {
-	char **names;
-	size_t n, room;
-};
-
-void directory_names_free(char **names)
-{
-	for (size_t i = 0; names != NULL && names[i] != NULL; i++)
-		mem_free(names[i]);
-	mem_free(names);
-}
-
-/* Room for one more name and the NULL behind it. */
-static bool make_room(struct found *f)
-{
-	size_t room = f->room == 0 ? 16 : 2 * f->room;
-	char **more;
-
-	if (f->n + 1 < f->room)
-		return true;
-	more = (char **)mem_resize(f->names, room * sizeof(char *));
-	if (more == NULL)
-		return false;
-	f->names = more;
-	f->room = room;
-	f->names[f->n] = NULL;
-	return true;
-}
-
-static int add_name(struct found *f, const wchar_t *name)
-{
-	if (f->n == DIRECTORY_NAMES_MAX)
-		return EOVERFLOW;
-	if (!make_room(f) || (f->names[f->n] = utf8_of(name)) == NULL)
-		return ENOMEM;
-	f->names[++f->n] = NULL;
-	return 0;
-}
 
 /* ---- patterns ---- */
 
@@ -129,14 +90,14 @@ bool directory_name_fits(const char *pattern, const char *name)
 
 /* ---- reading ---- */
 
-static int collect(HANDLE search, WIN32_FIND_DATAW *entry, const wchar_t *pattern, struct found *f)
+static int collect(HANDLE search, WIN32_FIND_DATAW *entry, const wchar_t *pattern, struct names *names)
 {
 	int error = 0;
 	DWORD code;
 
 	do {
 		if (name_fits(pattern, entry->cFileName))
-			error = add_name(f, entry->cFileName);
+			error = names_add(names, utf8_of(entry->cFileName));
 	} while (error == 0 && FindNextFileW(search, entry));
 	if (error != 0)
 		return error;
@@ -173,11 +134,6 @@ bool directory_is_read_only(const char *directory)
 	return known && (flags & FILE_READ_ONLY_VOLUME) != 0;
 }
 
-static int compare(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* Everything in it: "directory\*"; NULL with errno set. */
 static wchar_t *everything_in(const char *directory)
 {
@@ -196,7 +152,7 @@ static wchar_t *everything_in(const char *directory)
 	return wide;
 }
 
-static int names_of(const wchar_t *all, const wchar_t *pattern, struct found *f)
+static int names_of(const wchar_t *all, const wchar_t *pattern, struct names *names)
 {
 	WIN32_FIND_DATAW entry;
 	HANDLE search = FindFirstFileW(all, &entry);
@@ -204,29 +160,23 @@ static int names_of(const wchar_t *all, const wchar_t *pattern, struct found *f)
 
 	if (search == INVALID_HANDLE_VALUE)
 		return errno_of_code(GetLastError());
-	error = make_room(f) ? collect(search, &entry, pattern, f) : ENOMEM;
+	error = collect(search, &entry, pattern, names);
 	FindClose(search);
 	return error;
 }
 
 int directory_names(const char *directory, const char *pattern, char ***names)
 {
-	struct found f = {NULL, 0, 0};
+	struct names found = {NULL, 0, 0};
 	wchar_t *all = everything_in(directory), *wide_pattern = wide_of(pattern);
-	int error = all == NULL || wide_pattern == NULL ? errno : names_of(all, wide_pattern, &f);
+	int error = all == NULL || wide_pattern == NULL ? errno : names_of(all, wide_pattern, &found);
 
 	mem_free(all);
 	mem_free(wide_pattern);
 	/* not all systems say it so */
 	if (error == ENOENT && attributes_of(directory) != INVALID_FILE_ATTRIBUTES && !directory_exists(directory))
 		error = ENOTDIR;
-	if (error != 0) {
-		directory_names_free(f.names);
-		return error;
-	}
-	qsort(f.names, f.n, sizeof(char *), compare);
-	*names = f.names;
-	return 0;
+	return names_end(&found, error, names);
 }
 
 bool directory_enter(const char *directory)
