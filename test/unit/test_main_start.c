@@ -13,8 +13,7 @@
 #include "main/start.h"
 #include "os/file.h"
 #include "place.h"
-
-static char said[2000]; /* by the log, all records */
+#include "said.h"
 
 struct world {
 	struct log *log;
@@ -23,24 +22,12 @@ struct world {
 	char directory[PLACE_BYTES], file[PLACE_BYTES + 8];
 };
 
-static void listen_to_the_log(const struct log_event *e, const char *text)
-{
-	size_t len = strlen(said);
-
-	(void)e;
-	snprintf(said + len, sizeof(said) - len, "%s\n", text);
-}
-
 static int set_up(void **state)
 {
 	struct world *w = (struct world *)calloc(1, sizeof(*w));
 
 	assert_non_null(w);
-	w->log = log_new();
-	assert_non_null(w->log);
-	log_set_stderr(w->log, false);
-	log_set_sink(w->log, listen_to_the_log);
-	said[0] = '\0';
+	w->log = log_that_is_heard();
 	place_make(w->directory);
 	snprintf(w->file, sizeof(w->file), "%s/file", w->directory);
 	w->settings.listen_port = 6432;
@@ -58,12 +45,6 @@ static int tear_down(void **state)
 	place_remove(w->directory);
 	free(w);
 	return 0;
-}
-
-static void assert_said(const char *what)
-{
-	if (strstr(said, what) == NULL)
-		fail_msg("\"%s\" is not in \"%s\"", what, said);
 }
 
 static void a_good_file_is_loaded_without_a_word(void **state)

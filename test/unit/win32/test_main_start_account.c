@@ -9,10 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../said.h"
 #include "main/start.h"
 #include "os/process.h"
-
-static char said[2000]; /* by the log, all records */
 
 struct world {
 	struct log *log;
@@ -20,24 +19,12 @@ struct world {
 	struct options options;
 };
 
-static void listen_to_the_log(const struct log_event *e, const char *text)
-{
-	size_t len = strlen(said);
-
-	(void)e;
-	snprintf(said + len, sizeof(said) - len, "%s\n", text);
-}
-
 static int set_up(void **state)
 {
 	struct world *w = (struct world *)calloc(1, sizeof(*w));
 
 	assert_non_null(w);
-	w->log = log_new();
-	assert_non_null(w->log);
-	log_set_stderr(w->log, false);
-	log_set_sink(w->log, listen_to_the_log);
-	said[0] = '\0';
+	w->log = log_that_is_heard();
 	*state = w;
 	return 0;
 }
