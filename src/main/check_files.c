@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/comma_list.h"
 #include "base/mem.h"
 #include "main/bind_hint.h"
 #include "main/check_offline.h"
@@ -263,16 +264,11 @@ static void look_at_address(struct findings *f, const struct settings *s, const 
 
 static void look_at_addresses(struct findings *f, const struct settings *s)
 {
-	const char *at = s->listen_addr == NULL ? "" : s->listen_addr;
+	const char *list = s->listen_addr;
 	char name[256];
 
-	for (at += strspn(at, " \t,"); *at != '\0'; at += strspn(at, " \t,")) {
-		size_t len = strcspn(at, " \t,");
-
-		snprintf(name, sizeof(name), "%.*s", (int)(len < sizeof(name) ? len : sizeof(name) - 1), at);
+	while (comma_list_copy_next(&list, name, sizeof(name)))
 		look_at_address(f, s, name);
-		at += len;
-	}
 }
 
 void check_files(struct findings *f, const struct config *c, const char *account)

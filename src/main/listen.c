@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/comma_list.h"
 #include "base/mem.h"
 #include "conf/http_listen.h"
 #include "diag/error_ring.h"
@@ -235,32 +236,14 @@ static bool listen_on_name(struct supervisor *s, const char *name)
 	return true;
 }
 
-/* The text between blanks, cut off the front of a comma list; false at its end. */
-static bool next_name(const char **list, char *name, size_t size)
-{
-	const char *at = *list + strspn(*list, " \t,");
-	size_t len = strcspn(at, ",");
-
-	*list = at + len;
-	while (len > 0 && (at[len - 1] == ' ' || at[len - 1] == '\t'))
-		len--;
-	if (len == 0)
-		return false;
-	if (len >= size)
-		len = size - 1;
-	memcpy(name, at, len);
-	name[len] = '\0';
-	return true;
-}
-
 static bool listen_tcp(struct supervisor *s)
 {
 	const char *list = s->config->settings.listen_addr;
-	const char *rest = list == NULL ? "" : list;
+	const char *rest = list;
 	char name[256];
 	bool any = false;
 
-	while (next_name(&rest, name, sizeof(name))) {
+	while (comma_list_copy_next(&rest, name, sizeof(name))) {
 		any = true;
 		if (!listen_on_name(s, name))
 			return false;
