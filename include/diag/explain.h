@@ -131,7 +131,7 @@ unsigned explain_choose(const struct facts *facts);
 bool verdict_is_wrong_password(const struct verdict *v);
 
 /* The words of an ErrorResponse with this severity; they point into the verdict. */
-struct words verdict_words(const struct verdict *v, const char *severity);
+struct words verdict_words(const struct verdict *v);
 
 /* What the row of a class is for: for documents and the test that walks the table. */
 struct explain_row {
