@@ -13,6 +13,7 @@
 #include "admin/terminal.h"
 #include "admin/view.h"
 #include "base/clock.h"
+#include "base/comma_list.h"
 #include "base/mem.h"
 #include "conf/show.h"
 #include "net/dns.h"
@@ -300,14 +301,14 @@ void show_peer_pools(struct view *v)
 /* "10.0.0.5,::1" becomes "10.0.0.5:0,[::1]:0", as PgBouncer writes it. */
 static void add_ports(struct str *out, const char *addresses)
 {
-	while (*addresses != '\0') {
-		size_t len = strcspn(addresses, ",");
-		bool v6 = memchr(addresses, ':', len) != NULL;
+	const char *address;
+	size_t len;
 
-		str_printf(out, "%s%s%.*s%s:0", out->len > 0 ? "," : "", v6 ? "[" : "", (int)len, addresses,
+	while (comma_list_next(&addresses, &address, &len)) {
+		bool v6 = memchr(address, ':', len) != NULL;
+
+		str_printf(out, "%s%s%.*s%s:0", out->len > 0 ? "," : "", v6 ? "[" : "", (int)len, address,
 		           v6 ? "]" : "");
-		addresses += len;
-		addresses += *addresses == ',';
 	}
 }
 
