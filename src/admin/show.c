@@ -352,16 +352,6 @@ void show_dns_zones(struct view *v)
 	dns_each_zone(v->console->control->dns, write_zone, v);
 }
 
-unsigned worker_count_logins(const struct worker *w)
-{
-	const struct list *node;
-	unsigned n = 0;
-
-	list_each (node, &w->logins)
-		n++;
-	return n;
-}
-
 void collect_workers(struct view *v, struct worker *w)
 {
 	struct row r;
@@ -369,7 +359,7 @@ void collect_workers(struct view *v, struct worker *w)
 	row_begin(&r, &v->out, v->n_columns);
 	row_int(&r, w->number);
 	row_int(&r, w->n_clients);
-	row_int(&r, worker_count_logins(w));
+	row_int(&r, list_count(&w->logins));
 	row_int(&r, w->n_servers);
 	row_number(&r, w->n_hand_overs);
 	row_end(&r);
@@ -378,5 +368,5 @@ void collect_workers(struct view *v, struct worker *w)
 void collect_lists(struct view *v, struct worker *w)
 {
 	v->n_clients += w->n_clients;
-	v->n_logins += worker_count_logins(w);
+	v->n_logins += list_count(&w->logins);
 }
