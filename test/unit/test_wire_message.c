@@ -446,7 +446,7 @@ static void too_many_columns_fail(void **state)
 	free(texts);
 }
 
-static void names_depend_on_the_side(void **state)
+static void what_servers_say_has_a_name(void **state)
 {
 	(void)state;
 	assert_string_equal(server_message_name('D'), "DataRow");
@@ -475,7 +475,7 @@ int main(void)
 	    cmocka_unit_test(several_messages_can_be_built_into_one_string),
 	    cmocka_unit_test(full_string_fails_and_stays_in_bounds),
 	    cmocka_unit_test(too_many_columns_fail),
-	    cmocka_unit_test(names_depend_on_the_side),
+	    cmocka_unit_test(what_servers_say_has_a_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
