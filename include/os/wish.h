@@ -14,8 +14,8 @@ struct wakeup;
 
 enum wish {
 	WISH_RELOAD,    /* SIGHUP; the service manager's PARAMCHANGE */
-	WISH_STOP,      /* SIGTERM; STOP and PRESHUTDOWN: clients may finish */
-	WISH_INTERRUPT, /* SIGINT; Ctrl-C: transactions may finish */
+	WISH_STOP,      /* SIGTERM: clients may finish */
+	WISH_INTERRUPT, /* SIGINT; Ctrl-C, STOP and PRESHUTDOWN: transactions may finish */
 	WISH_QUIT,      /* SIGQUIT; Ctrl-Break, the console is closed: at once */
 	WISH_PAUSE,     /* SIGUSR1; PAUSE */
 	WISH_RESUME     /* SIGUSR2; CONTINUE */
@@ -32,7 +32,7 @@ int wish_signal(enum wish what);
 const char *wish_signal_name(enum wish what);
 
 /*
- * Without signals. From here on `w` is rung for each wish of those in `set` (1u << CONTROL_…), and the console is
+ * Without signals. From here on `w` is rung for each wish of those in `set` (1u << WISH_…), and the console is
  * listened to, too; for what is not in the set it does what it does. One listener of a process at a time. False with
  * errno set.
  */

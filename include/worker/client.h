@@ -116,7 +116,8 @@ const char *client_state_text(enum client_state state);
 /* Safe to call from anywhere on the client's worker, any number of times. `why` is for the log, e.g. "client close
  * request". */
 void client_close(struct client *c, const char *why);
-/* Sends FATAL first, if its stream is at a message boundary, and ReadyForQuery to a client in the queue. */
+/* Sends FATAL first, if its stream is at a message boundary, and ReadyForQuery behind it if the client has sent a
+   request that no server has. */
 void client_fail(struct client *c, const struct words *words);
 /* FATAL 08P01 (or `precise` if error_sqlstate says so) with a plain text. */
 void client_fail_text(struct client *c, const char *precise, const char *text);

@@ -8,7 +8,6 @@
 #include "worker/client.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -114,15 +113,13 @@ static void client_vlog(struct client *c, struct log_event *e, const char *fmt, 
 {
 	struct log *l = c->worker->office->log;
 	const struct peer *peer = stream_peer(c->stream);
-	char text[LOG_TEXT_MAX], address[96], who[3 * LOG_NAME_MAX];
-	bool v6;
+	char text[LOG_TEXT_MAX], address[96], who[LOG_WHO_BYTES];
 
 	if (e->level < LEVEL_DEBUG && client_login_only_knocks(c))
 		e->level = LEVEL_DEBUG;
 	if (!log_wants(l, e->level))
 		return;
 	address_of(c, address, sizeof(address));
-	v6 = strchr(address, ':') != NULL;
 	e->database = client_database(c);
 	e->user = client_user(c);
 	e->address = address;
@@ -132,8 +129,7 @@ static void client_vlog(struct client *c, struct log_event *e, const char *fmt, 
 	e->text = text;
 	if (is_stranger(c) && !strangers_may_log(c->worker, e))
 		return;
-	snprintf(who, sizeof(who), "C-0x%" PRIxPTR ": %.*s/%.*s@%s%s%s:%d", (uintptr_t)c, LOG_NAME_MAX, e->database,
-	         LOG_NAME_MAX, e->user, v6 ? "[" : "", address, v6 ? "]" : "", e->port);
+	log_name_connection(e, 'C', c, who);
 	e->who = who;
 	log_event(l, e);
 }
@@ -269,7 +265,6 @@ static enum step client_idle(struct client *c)
 	if (bytes.len < FRAME_HEADER_BYTES &&
 	    relay_client_rules()->need[(unsigned char)bytes.data[0]] != FRAME_FORBIDDEN)
 		return hold(c, bytes);
-	c->request_us = c->query_since_us = worker_now_us(c->worker);
 	if (bytes.data[0] == 'X') {
 		client_close(c, "client close request");
 		return STEP_CLOSED;
@@ -278,6 +273,7 @@ static enum step client_idle(struct client *c)
 		client_fail_noted(c, "client_protocol", SQLSTATE_PROTOCOL, "unknown pkt");
 		return STEP_CLOSED;
 	}
+	c->request_us = c->query_since_us = worker_now_us(c->worker);
 	if (bytes.data[0] == 'Q' && c->worker->config->settings.disable_pqexec) {
 		client_fail_text(c, SQLSTATE_NOT_SUPPORTED, "PQexec disallowed");
 		return STEP_CLOSED;
@@ -478,31 +474,10 @@ void client_lost_server(struct client *c, const char *reason)
 
 /* ---- ends of waiting ---- */
 
-static void fail(struct client *c, const struct words *words, bool asked)
+/* It has sent a request of which no server has heard. */
+static bool is_asking(const struct client *c)
 {
-	struct str *out = &c->worker->scratch;
-	bool at_boundary = c->server == NULL || framer_at_boundary(&c->server->framer) || c->server->swallowing;
-	struct iovec v;
-
-	if (c->state == CLIENT_CLOSING)
-		return;
-	client_login_say_attempt(c);
-	if (c->worker->config->settings.log_pooler_errors && !c->untold) {
-		struct log_event e = {.level = LEVEL_WARNING, .event = "client_told"};
-
-		client_log_event(c, &e, "pooler error: %s", words->message);
-	}
-	str_clear(out);
-	message_error(out, words);
-	/* libpq since 15 would forget the error for that of the end of the connection: in PQexec(), which most drivers
-	 * use */
-	if (asked)
-		message_ready(out, 'I');
-	if (at_boundary && !out->failed) {
-		v = (struct iovec){out->data, out->len};
-		(void)!stream_write(c->stream, &v, 1, NULL);
-	}
-	client_close(c, words->message);
+	return c->state == CLIENT_QUEUED || (c->state == CLIENT_IDLE && c->query_since_us != 0);
 }
 
 /* PgBouncer's words for whoever comes while a failure is known already; programs look for them. */
@@ -526,9 +501,7 @@ static void told_outage(struct client *c, struct outage *outage, bool known_befo
 	c->untold = !telling_add(c->worker, c->entry.seat, outage);
 	if (c->state == CLIENT_LOOKUP)
 		lookup_tell_outage(c, outage);
-	else if (c->state == CLIENT_IDLE || c->state == CLIENT_QUEUED)
-		fail(c, &words, true);
-	else if (known_before)
+	else if (known_before && !is_asking(c))
 		told_known(c, &words);
 	else
 		client_fail(c, &words);
@@ -679,7 +652,29 @@ void client_settings_changed(struct client *c)
 
 void client_fail(struct client *c, const struct words *words)
 {
-	fail(c, words, c->state == CLIENT_QUEUED);
+	struct str *out = &c->worker->scratch;
+	bool at_boundary = c->server == NULL || framer_at_boundary(&c->server->framer) || c->server->swallowing;
+	struct iovec v;
+
+	if (c->state == CLIENT_CLOSING)
+		return;
+	client_login_say_attempt(c);
+	if (c->worker->config->settings.log_pooler_errors && !c->untold) {
+		struct log_event e = {.level = LEVEL_WARNING, .event = "client_told"};
+
+		client_log_event(c, &e, "pooler error: %s", words->message);
+	}
+	str_clear(out);
+	message_error(out, words);
+	/* libpq since 15 would forget the error for that of the end of the connection: in PQexec(), which most drivers
+	 * use */
+	if (is_asking(c))
+		message_ready(out, 'I');
+	if (at_boundary && !out->failed) {
+		v = (struct iovec){out->data, out->len};
+		(void)!stream_write(c->stream, &v, 1, NULL);
+	}
+	client_close(c, words->message);
 }
 
 void client_fail_text(struct client *c, const char *precise, const char *text)

@@ -28,8 +28,13 @@ def run(*command, **more):
 	return done.stdout
 
 
+def files_below(folder):
+	return {os.path.relpath(os.path.join(path, name), folder) for path, _, names in os.walk(folder) for name in names}
+
+
 class Built:
 	"""
+	copied   files of the tree
 	deb      name -> file
 	root     what both would install
 	control  name -> directory of its control files
@@ -40,6 +45,9 @@ class Built:
 		if os.environ.get("HOME"):
 			env["HOME"] = os.environ["HOME"] # where ccache has what it knows
 		run(f"{ROOT}/build-aux/debian-packages", folder, env=env)
+		with open(f"{folder}/files") as f:
+			self.copied = set(f.read().splitlines())
+		self.source = os.path.join(folder, "source")
 		self.root = os.path.join(folder, "root")
 		self.deb, self.control = {}, {}
 		for name in ("pgweir", "pgweir-pgbouncer"):
@@ -204,6 +212,12 @@ def test_logrotate_makes_it_write_to_the_new_file(built, packaged):
 	lone.signal(signal.SIGTERM)
 	assert lone.ended() == 0
 	assert "client connections dropped, exiting" in lone.read("logs/own.log") and "exiting" not in lone.read("logs/own.log.1")
+
+
+def test_source_archive_has_every_file(built):
+	version = run("./configure", "--version", cwd=built.source).split()[2]
+	run("make", "-s", "distdir", cwd=built.source)
+	assert built.copied - files_below(f"{built.source}/pgweir-{version}") == set()
 
 
 def test_version_is_the_same_everywhere(built):

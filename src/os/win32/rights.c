@@ -1,7 +1,7 @@
 /*
- * Access lists of files. A file is opened for reading, or for everything that may be done to a log; in a directory
- * files may be made, and those that are new may be used: what is there already stays as it is. Lists are set with
- * SetFileSecurity, which does not go down into directories.
+ * Access lists of files. A file is opened for reading, or for everything that may be done to a log; a directory for
+ * working there, or so that files may be made, and those that are new may be used: what is there already stays as it
+ * is. Lists are set with SetFileSecurity, which does not go down into directories.
  */
 #include <string.h>
 
@@ -16,7 +16,8 @@
 
 #define TO_READ (FILE_GENERIC_READ | FILE_GENERIC_EXECUTE)
 #define TO_WRITE (FILE_GENERIC_READ | FILE_GENERIC_WRITE | DELETE)
-#define TO_ADD (FILE_LIST_DIRECTORY | FILE_TRAVERSE | FILE_ADD_FILE | FILE_READ_ATTRIBUTES | SYNCHRONIZE)
+#define TO_ENTER (FILE_LIST_DIRECTORY | FILE_TRAVERSE | FILE_READ_ATTRIBUTES | SYNCHRONIZE)
+#define TO_ADD (TO_ENTER | FILE_ADD_FILE)
 
 /* ---- who ---- */
 
@@ -108,6 +109,9 @@ DWORD rights_list(PACL old, PSID who, enum right right, PACL *fresh)
 		break;
 	case RIGHT_WRITE:
 		entry(&e[0], who, TO_WRITE, NO_INHERITANCE);
+		break;
+	case RIGHT_ENTER:
+		entry(&e[0], who, TO_ENTER, NO_INHERITANCE);
 		break;
 	case RIGHT_ADD:
 		entry(&e[0], who, TO_ADD, NO_INHERITANCE);
@@ -210,6 +214,8 @@ bool rights_give(PSID who, const struct service_file *file, struct str *changed,
 	switch (file->use) {
 	case SERVICE_READS:
 		return give(file->path, who, RIGHT_READ, changed, log);
+	case SERVICE_ENTERS:
+		return give(file->path, who, RIGHT_ENTER, changed, log);
 	case SERVICE_WRITES:
 		break;
 	}

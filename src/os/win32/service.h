@@ -34,6 +34,7 @@ enum right {
 	RIGHT_NONE,
 	RIGHT_READ,
 	RIGHT_WRITE, /* and rename, and remove */
+	RIGHT_ENTER, /* of a directory: to work there, and to see its names */
 	RIGHT_ADD    /* of a directory: to make files, and whatever is to be done with those */
 };
 /* The old list with that (LocalFree). NO_ERROR, or what is wrong. */

@@ -127,15 +127,20 @@ static void expect_log(const struct config *c, const char *words)
 static void what_everybody_may_read_is_said_if_there_is_a_secret_in_it(void **state)
 {
 	struct config *c = configured(PLAIN, "\"ann\" \"secret\"\n"), *empty = configured(PLAIN, "\"ann\" \"\"\n");
+	char here[512], words[1024];
 
 	(void)state;
+	assert_non_null(getcwd(here, sizeof(here)));
 	make("users.txt", 0640);
 	expect_log(c, "");
 	make("users.txt", 0660); /* whom a group is for is its maker's business */
 	expect_log(c, "");
 	make("users.txt", 0644);
-	expect_log(c, " WARNING auth_file \"users.txt\" can be read by others than its owner\n"
-	              "\tDETAIL: It holds passwords, and its mode is 0644.\n\tHINT: chmod 640 users.txt\n");
+	snprintf(words, sizeof(words),
+	         " WARNING auth_file \"users.txt\" can be read by others than its owner\n"
+	         "\tDETAIL: It holds passwords, and its mode is 0644.\n\tHINT: chmod 640 %s/users.txt\n",
+	         here);
+	expect_log(c, words);
 	expect_log(empty, "");
 	config_unref(c);
 	config_unref(empty);

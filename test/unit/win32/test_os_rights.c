@@ -103,6 +103,8 @@ static void a_service_gets_what_it_is_to_have_and_loses_it(void **state)
 	} rows[] = {
 	    {RIGHT_READ, FILE_READ_DATA, FILE_WRITE_DATA | FILE_APPEND_DATA | DELETE | WRITE_DAC, 0},
 	    {RIGHT_WRITE, FILE_READ_DATA | FILE_APPEND_DATA | DELETE, WRITE_DAC | WRITE_OWNER, 0},
+	    {RIGHT_ENTER, FILE_TRAVERSE | FILE_LIST_DIRECTORY,
+	     FILE_ADD_FILE | FILE_ADD_SUBDIRECTORY | FILE_DELETE_CHILD | DELETE | WRITE_DAC, 0},
 	    {RIGHT_ADD, FILE_ADD_FILE | FILE_LIST_DIRECTORY,
 	     FILE_ADD_SUBDIRECTORY | FILE_DELETE_CHILD | DELETE | WRITE_DAC,
 	     FILE_READ_DATA | FILE_APPEND_DATA | DELETE},
@@ -150,14 +152,16 @@ static void assert_changed(size_t n, const char *const *paths)
 static void what_is_changed_is_noted_down(void **state)
 {
 	char path[700], place[700];
-	struct service_file read = {SERVICE_READS, file}, written = {SERVICE_WRITES, path};
+	struct service_file read = {SERVICE_READS, file}, written = {SERVICE_WRITES, path},
+	                    entered = {SERVICE_ENTERS, directory};
 
 	(void)state;
 	snprintf(path, sizeof(path), "%s\\pgweir.log", directory);
 	snprintf(place, sizeof(place), "%s\\", directory);
 	assert_true(rights_give(who, &read, &changed, quiet));
 	assert_true(rights_give(who, &written, &changed, quiet));
-	assert_changed(2, (const char *const[]){file, place});
+	assert_true(rights_give(who, &entered, &changed, quiet));
+	assert_changed(3, (const char *const[]){file, place, directory});
 	str_add(&changed, L"", sizeof(wchar_t));
 	rights_take_back(who, (const wchar_t *)(const void *)changed.data);
 }
