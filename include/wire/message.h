@@ -66,6 +66,9 @@ struct report {
 /* False: malformed (no terminator, bytes behind it). Unknown fields are skipped. */
 bool report_parse(struct report *report, const char *body, size_t len) MUST_USE;
 
+/* What a body that is malformed or was cut off still says, field by field, the last one as far as it goes. */
+void report_read_broken(struct report *report, const char *body, size_t len);
+
 /*
  * Appends what can be read of a body that is malformed, or that was cut off, as a well-formed one: report_parse takes
  * it. A field without an end is kept as far as it goes, but not half a character of UTF-8. Adds at most

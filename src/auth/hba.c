@@ -349,19 +349,17 @@ static bool read_type(struct rule_line *l, struct hba_rule *r)
 	return good;
 }
 
-/* Libraries are optional. NULL: nothing is missing. */
-static const char *missing_part(int method)
+/* NULL: nothing. */
+static const char *lacking(int method)
 {
-	const char *missing = NULL;
-
-#ifndef HAVE_PAM
-	missing = method == HBA_PAM ? CONF_NO_PAM : missing;
-#endif
-#ifndef HAVE_LDAP
-	missing = method == HBA_LDAP ? CONF_NO_LDAP : missing;
-#endif
-	(void)method;
-	return missing;
+	switch (method) {
+	case HBA_PAM:
+		return CONF_LACKS_PAM;
+	case HBA_LDAP:
+		return CONF_LACKS_LDAP;
+	default: /* it needs nothing */
+		return NULL;
+	}
 }
 
 static bool read_method(struct rule_line *l, struct hba_rule *r)
@@ -374,8 +372,8 @@ static bool read_method(struct rule_line *l, struct hba_rule *r)
 		good = rule_line_fail(l, "unknown method \"%.100s\"", field.words[0].text);
 		(void)rule_line_hint(l, "Methods are trust, reject, md5, password, scram-sha-256, cert, peer, ldap and "
 		                        "pam.");
-	} else if (good && missing_part(method) != NULL) {
-		good = rule_line_fail(l, "%s", missing_part(method));
+	} else if (good && lacking(method) != NULL) {
+		good = rule_line_fail(l, "%s", lacking(method));
 	}
 	if (good)
 		r->method = (enum hba_method)method;

@@ -378,6 +378,14 @@ void log_event(struct log *l, const struct log_event *e)
 		write_record(l, e, BREAK_BLANK);
 }
 
+void log_name_connection(const struct log_event *e, char side, const void *connection, char who[LOG_WHO_BYTES])
+{
+	bool v6 = strchr(e->address, ':') != NULL;
+
+	snprintf(who, LOG_WHO_BYTES, "%c-0x%" PRIxPTR ": %.*s/%.*s@%s%s%s:%d", side, (uintptr_t)connection,
+	         LOG_NAME_MAX, e->database, LOG_NAME_MAX, e->user, v6 ? "[" : "", e->address, v6 ? "]" : "", e->port);
+}
+
 void log_vwrite(struct log *l, enum log_level level, const char *fmt, va_list args)
 {
 	char text[LOG_TEXT_MAX + 2]; /* one byte more than fits: then it is seen that something is cut off */

@@ -508,18 +508,10 @@ static bool check_parts(const struct row *row, const struct parsed *value, const
 	return !missing;
 }
 
-/* Libraries are optional. */
 static bool check_auth_type(enum auth_type type, const char *file, unsigned line, struct conf_error *why)
 {
-	const char *missing = NULL;
+	const char *missing = type == AUTH_TYPE_PAM ? CONF_LACKS_PAM : type == AUTH_TYPE_LDAP ? CONF_LACKS_LDAP : NULL;
 
-#ifndef HAVE_PAM
-	missing = type == AUTH_TYPE_PAM ? CONF_NO_PAM : missing;
-#endif
-#ifndef HAVE_LDAP
-	missing = type == AUTH_TYPE_LDAP ? CONF_NO_LDAP : missing;
-#endif
-	(void)type;
 	if (missing == NULL)
 		return true;
 	(void)conf_fail(why, file, line, "%s%s", missing, conf_place(file, line).text);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "auth/hba.h"
+#include "base/comma_list.h"
 #include "main/check_offline.h"
 #include "os/file.h"
 #include "os/socket.h"
@@ -34,7 +35,7 @@ static void add_address(struct ways_in *in, const char *name)
 
 static void find_ways_in(const struct settings *s, struct ways_in *in)
 {
-	const char *at = s->listen_addr == NULL ? "" : s->listen_addr;
+	const char *list = s->listen_addr;
 	char name[256];
 
 	memset(in, 0, sizeof(*in));
@@ -42,16 +43,8 @@ static void find_ways_in(const struct settings *s, struct ways_in *in)
 	in->tls = s->client_tls_sslmode != TLS_MODE_DISABLE;
 	in->plain = s->client_tls_sslmode < TLS_MODE_REQUIRE;
 	in->certificates = in->tls && !is_empty(s->client_tls_ca_file);
-	for (at += strspn(at, " \t,"); *at != '\0'; at += strspn(at, " \t,")) {
-		size_t len = strcspn(at, " \t,");
-
-		if (len < sizeof(name)) {
-			memcpy(name, at, len);
-			name[len] = '\0';
-			add_address(in, name);
-		}
-		at += len;
-	}
+	while (comma_list_copy_next(&list, name, sizeof(name)))
+		add_address(in, name);
 }
 
 static struct finding *tell(struct findings *f, const struct hba_rule *r, const char *what)

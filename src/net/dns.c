@@ -120,15 +120,6 @@ static void lookup_discard(struct job *job)
 	lookup_free(container_of(job, struct lookup, job));
 }
 
-static bool lookup_has(const struct lookup *k, const struct address *a)
-{
-	for (int i = 0; i < k->n; i++) {
-		if (address_same(&k->address[i], a))
-			return true;
-	}
-	return false;
-}
-
 static void lookup_collect(struct lookup *k, const struct addrinfo *list)
 {
 	int n = 0;
@@ -145,12 +136,7 @@ static void lookup_collect(struct lookup *k, const struct addrinfo *list)
 	for (const struct addrinfo *ai = list; ai != NULL && n > 0; ai = ai->ai_next, n--) {
 		struct address a;
 
-		memset(&a, 0, sizeof(a));
-		if ((ai->ai_family != AF_INET && ai->ai_family != AF_INET6) || ai->ai_addrlen > sizeof(a.u))
-			continue;
-		a.len = (socklen_t)ai->ai_addrlen;
-		memcpy(&a.u, ai->ai_addr, ai->ai_addrlen);
-		if (!lookup_has(k, &a))
+		if (address_from_sockaddr(&a, ai->ai_addr, ai->ai_addrlen) && !address_is_among(&a, k->address, k->n))
 			k->address[k->n++] = a;
 	}
 }
@@ -639,7 +625,7 @@ static bool lookup_says_no(const struct lookup *k)
 static bool lookup_says_moved(const struct lookup *k, const struct dns_name *name)
 {
 	for (int i = 0; i < name->n_before; i++) {
-		if (lookup_has(k, &name->address[i]))
+		if (address_is_among(&name->address[i], k->address, k->n))
 			return false;
 	}
 	return name->n_before > 0;

@@ -156,6 +156,22 @@ bool report_parse(struct report *report, const char *body, size_t len)
 	return reader_is_done(&r);
 }
 
+void report_read_broken(struct report *report, const char *body, size_t len)
+{
+	size_t at = 0;
+
+	memset(report, 0, sizeof(*report));
+	while (at + 1 < len && body[at] != '\0') {
+		const char *value = body + at + 1, *end = (const char *)memchr(value, '\0', len - at - 1);
+		struct bytes *field = report_field(report, (uint8_t)body[at]);
+		size_t value_len = end == NULL ? len - at - 1 : (size_t)(end - value);
+
+		if (field != NULL)
+			*field = (struct bytes){value, value_len};
+		at += value_len + 2;
+	}
+}
+
 /* The length of a text without the character of UTF-8 that is cut off at its end, if there is one. */
 static size_t whole_characters(const char *text, size_t len)
 {

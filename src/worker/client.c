@@ -8,7 +8,6 @@
 #include "worker/client.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -114,15 +113,13 @@ static void client_vlog(struct client *c, struct log_event *e, const char *fmt, 
 {
 	struct log *l = c->worker->office->log;
 	const struct peer *peer = stream_peer(c->stream);
-	char text[LOG_TEXT_MAX], address[96], who[3 * LOG_NAME_MAX];
-	bool v6;
+	char text[LOG_TEXT_MAX], address[96], who[LOG_WHO_BYTES];
 
 	if (e->level < LEVEL_DEBUG && client_login_only_knocks(c))
 		e->level = LEVEL_DEBUG;
 	if (!log_wants(l, e->level))
 		return;
 	address_of(c, address, sizeof(address));
-	v6 = strchr(address, ':') != NULL;
 	e->database = client_database(c);
 	e->user = client_user(c);
 	e->address = address;
@@ -132,8 +129,7 @@ static void client_vlog(struct client *c, struct log_event *e, const char *fmt, 
 	e->text = text;
 	if (is_stranger(c) && !strangers_may_log(c->worker, e))
 		return;
-	snprintf(who, sizeof(who), "C-0x%" PRIxPTR ": %.*s/%.*s@%s%s%s:%d", (uintptr_t)c, LOG_NAME_MAX, e->database,
-	         LOG_NAME_MAX, e->user, v6 ? "[" : "", address, v6 ? "]" : "", e->port);
+	log_name_connection(e, 'C', c, who);
 	e->who = who;
 	log_event(l, e);
 }

@@ -7,9 +7,11 @@ import threading
 
 import pytest
 
+from pooler import PROGRAM, ROOT
 from processes import make_directory, start
+from processpair import Lone
 from test_settings_walk import settings
-from wire import query, types
+from wire import Wire, query, types
 
 pytestmark = pytest.mark.pgweir
 
@@ -258,3 +260,32 @@ def test_a_set_that_fails_changes_nothing(pooler, console):
 		error = console.ask(query(command))[0]
 		assert (error.type, error.text) == ("E", "SET failed") and reason in error.fields["D"], (command, error)
 	assert state(console) == before
+
+
+# The sample
+
+def sample(name):
+	with open(os.path.join(ROOT, "etc", name), encoding="utf-8") as f:
+		return f.read()
+
+
+def test_the_sample_runs_as_it_is_and_shows_the_defaults(cluster, folder):
+	text = sample("pgweir.ini")
+	other = text.replace("\n;listen_port = 6432\n", "\nlisten_port = PORT\n").replace(" port=5432 ", f" port={cluster.port} ").replace(
+		"\n;logfile =\n", "\nlogfile = HOME/log\n")
+	lone = Lone(PROGRAM, folder, files={"userlist.txt": sample("userlist.txt")}, text=other)
+	try:
+		lone.up()
+		with Wire(lone.port).login("app", "app", "app") as w:
+			assert w.value("SELECT current_user") == "app"
+		with Wire(lone.port).login("app", "pgbouncer", "app") as w:
+			defaults = {row[0]: row[2] or "" for row in w.rows("SHOW CONFIG")}
+	finally:
+		lone.discard()
+	examples, shown = False, {}
+	for line in text.partition("\n[pgbouncer]\n")[2].splitlines():
+		if line.startswith("; ---- "):
+			examples = "(examples)" in line
+		elif not examples and (found := re.fullmatch(r";(\w+) = ?(.*)", line)):
+			shown[found[1]] = found[2]
+	assert len(shown) > 40 and shown == {name: defaults.get(name) for name in shown}

@@ -16,7 +16,7 @@ import pytest
 import conversations
 from conversations import Step, Unit, Wait
 from pooler import PROGRAM, Pooler, is_sanitized, pgbouncer
-from wire import Closed, Message, Wire, message
+from wire import Closed, Message, Wire, cancel, message
 
 COUNT = 1000 if is_sanitized() else 10000
 FIRST, _, LAST = (os.environ.get("PGWEIR_SEED") or f"1-{COUNT}").partition("-")
@@ -63,6 +63,7 @@ class Line:
 	"""A client's connection on which conversations are held."""
 
 	def __init__(self, port, name, seconds):
+		self.port = port
 		self.seconds = seconds
 		self.wire = Wire(port, seconds=seconds)
 		self.wire.login("app", name, "app", **conversations.PARAMETERS)
@@ -81,6 +82,8 @@ class Line:
 				if step.unless_error and had_error:
 					continue
 				try:
+					if step.cancel:
+						cancel(self.port, self.wire.key)
 					data, kinds = self.exchange(step.sent, step.wait)
 				except (Closed, OSError) as e:
 					return [*found, bytes(self.got), message("!", f"{type(e).__name__} while waiting for {told(step)}".encode())], False
@@ -244,7 +247,7 @@ def story(direct, other, seed, difference):
 	lines.append("sent:")
 	for unit in joined([*units, ending]):
 		for step in unit:
-			lines += ["  " + readable(m, CLIENT_NAMES) for m in messages(step.sent)]
+			lines += ["  CancelRequest"] * step.cancel + ["  " + readable(m, CLIENT_NAMES) for m in messages(step.sent)]
 			lines.append(f"  … and waits for {told(step)}{', unless there was an error' * step.unless_error}")
 	for place, rest in zip(pair.places, (difference.one, difference.two)):
 		lines.append(f"read from {place.name}, from message {difference.at} on:")

@@ -18,7 +18,7 @@ from waiting import until
 pytestmark = [pytest.mark.pgweir, pytest.mark.early, pytest.mark.unsanitized, pytest.mark.xdist_group("packages")]
 
 NEEDED = ["Makefile.am", "configure.ac", "dev", "README.md", "CHANGELOG.md", "LICENSE", "src", "include", "test", "doc", "etc", "debian", "rpm",
-	"build-aux", ".clang-format", ".ci"]
+	"build-aux", ".clang-format", ".ci", "Dockerfile", ".dockerignore"]
 FILES_OF_PGBOUNCER = ["/etc/default/pgbouncer", "/etc/init.d/pgbouncer", "/etc/pgbouncer/pgbouncer.ini", "/etc/pgbouncer/userlist.txt",
 	"/lib/systemd/system/pgbouncer.service", "/lib/systemd/system/pgbouncer.socket", "/usr/sbin/pgbouncer", "/usr/share/man/man1/pgbouncer.1.gz",
 	"/usr/share/man/man5/pgbouncer.5.gz"]
@@ -30,8 +30,13 @@ def run(*command, **more):
 	return done.stdout
 
 
+def files_below(folder):
+	return {os.path.relpath(os.path.join(path, name), folder) for path, _, names in os.walk(folder) for name in names}
+
+
 class Built:
 	"""
+	copied   files of the tree
 	deb      name -> file
 	root     what both would install
 	control  name -> directory of its control files
@@ -43,9 +48,10 @@ class Built:
 		for name in NEEDED:
 			at = os.path.join(ROOT, name)
 			if os.path.isdir(at):
-				shutil.copytree(at, os.path.join(source, name), symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+				shutil.copytree(at, os.path.join(source, name), symlinks=True, ignore=shutil.ignore_patterns("__pycache__", ".pytest_cache"))
 			else:
 				shutil.copy2(at, source)
+		self.copied = files_below(source)
 		env = environment(folder)
 		env.update(DEB_BUILD_OPTIONS=f"nocheck parallel={os.cpu_count()}", DEB_BUILD_PROFILES="nocheck", PATH="/usr/lib/ccache:" + env["PATH"])
 		if os.environ.get("HOME"):
@@ -214,6 +220,12 @@ def test_logrotate_makes_it_write_to_the_new_file(built, packaged):
 	lone.signal(signal.SIGTERM)
 	assert lone.ended() == 0
 	assert "client connections dropped, exiting" in lone.read("logs/own.log") and "exiting" not in lone.read("logs/own.log.1")
+
+
+def test_source_archive_has_every_file(built):
+	version = run("./configure", "--version", cwd=built.source).split()[2]
+	run("make", "-s", "distdir", cwd=built.source)
+	assert built.copied - files_below(f"{built.source}/pgweir-{version}") == set()
 
 
 def test_version_is_the_same_everywhere(built):

@@ -59,6 +59,7 @@ struct bench {
 
 	/* visits wait while this is set */
 	bool hold_visits;
+	int n_visits; /* that have come back */
 	struct letters held;
 };
 
@@ -174,6 +175,7 @@ static inline void bench_letter(void *owner, struct letter *letter)
 		return;
 	}
 	if (letter->to == TO_MAIN) {
+		b->n_visits++;
 		visit_arrived(v);
 		return;
 	}

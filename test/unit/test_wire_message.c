@@ -131,6 +131,23 @@ static void report_cut_anywhere_is_refused(void **state)
 }
 
 /* Cut anywhere, each field is there as far as it came; what comes is always well-formed. */
+static void broken_report_says_what_is_left_of_it(void **state)
+{
+	struct report r;
+
+	(void)state;
+	report_read_broken(&r, "C28000\0Mno ent", 14);
+	assert_bytes(r.sqlstate, "28000");
+	assert_bytes(r.message, "no ent");
+	assert_null(r.detail.data);
+	report_read_broken(&r, "Mm\0?new\0Ppos\0\0Dbehind", 21);
+	assert_bytes(r.message, "m");
+	assert_bytes(r.position, "pos");
+	assert_null(r.detail.data);
+	report_read_broken(&r, "M", 1);
+	assert_null(r.message.data);
+}
+
 static void report_cut_anywhere_is_mended(void **state)
 {
 	struct report whole, r;
@@ -450,6 +467,7 @@ int main(void)
 	    cmocka_unit_test(report_is_taken_apart),
 	    cmocka_unit_test(report_prefers_the_severity_that_is_not_translated),
 	    cmocka_unit_test(report_cut_anywhere_is_refused),
+	    cmocka_unit_test(broken_report_says_what_is_left_of_it),
 	    cmocka_unit_test(report_cut_anywhere_is_mended),
 	    cmocka_unit_test(report_is_mended_without_half_characters),
 	    cmocka_unit_test(parsers_take_the_exact_body_and_nothing_else),

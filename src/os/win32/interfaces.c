@@ -60,11 +60,8 @@ bool interfaces_look(void (*look)(void *arg, const struct peer *at, const struct
 			struct address a;
 			struct peer at, mask;
 
-			memset(&a, 0, sizeof(a));
-			if ((size_t)u->Address.iSockaddrLength > sizeof(a.u))
+			if (!address_from_sockaddr(&a, u->Address.lpSockaddr, (size_t)u->Address.iSockaddrLength))
 				continue;
-			a.len = u->Address.iSockaddrLength;
-			memcpy(&a.u, u->Address.lpSockaddr, (size_t)a.len);
 			at = peer_of_address(&a);
 			mask = mask_of(&at, u->OnLinkPrefixLength);
 			look(arg, &at, &mask);
