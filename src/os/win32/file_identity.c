@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "os/file.h"
 #include "os/win32/code.h"
+#include "os/win32/filetime.h"
 #include "os/win32/wide.h"
 
 /* Between FILETIME's beginning, in 1601, and 1970. */
@@ -61,10 +62,8 @@ char *path_followed(const char *path)
 
 static void put_facts(struct file_facts *facts, DWORD high, DWORD low, FILETIME written)
 {
-	uint64_t changed = (uint64_t)written.dwHighDateTime << 32 | written.dwLowDateTime;
-
 	facts->bytes = (uint64_t)high << 32 | low;
-	facts->changed_s = (int64_t)(changed / 10000000) - EPOCH_S;
+	facts->changed_s = (int64_t)(filetime_100ns(written) / 10000000) - EPOCH_S;
 }
 
 static bool look_behind(const char *link, struct file_facts *facts)

@@ -16,15 +16,11 @@
 #include "os/file.h"
 #include "os/process.h"
 #include "os/win32/code.h"
+#include "os/win32/filetime.h"
 #include "os/win32/wide.h"
 
 /* How much later than its file a process may seem to have begun: clocks of file systems are coarse (FAT: 2 s). */
 #define COARSE_100NS (3 * 10000000ull)
-
-static uint64_t of_filetime(FILETIME t)
-{
-	return (uint64_t)t.dwHighDateTime << 32 | t.dwLowDateTime;
-}
 
 /* The process id in a pidfile; 0: nothing sensible. False with errno set if it cannot be read. */
 static bool read_id(HANDLE h, DWORD *pid)
@@ -52,7 +48,7 @@ static uint64_t system_began(void)
 	FILETIME now;
 
 	GetSystemTimeAsFileTime(&now);
-	return of_filetime(now) - GetTickCount64() * 10000;
+	return filetime_100ns(now) - GetTickCount64() * 10000;
 }
 
 /* When a process began; of the system's own an account of a service is told nothing but that they are there. */
@@ -61,7 +57,7 @@ static uint64_t process_began(HANDLE process)
 	FILETIME created, ended, kernel, user;
 
 	if (process != NULL && GetProcessTimes(process, &created, &ended, &kernel, &user))
-		return of_filetime(created);
+		return filetime_100ns(created);
 	return system_began();
 }
 
@@ -77,8 +73,8 @@ static bool may_live(DWORD pid, HANDLE file)
 
 	if (process == NULL && GetLastError() == ERROR_INVALID_PARAMETER) /* its word for "no such process" */
 		return false;
-	lives =
-	    !GetFileTime(file, NULL, NULL, &written) || process_began(process) <= of_filetime(written) + COARSE_100NS;
+	lives = !GetFileTime(file, NULL, NULL, &written) ||
+	        process_began(process) <= filetime_100ns(written) + COARSE_100NS;
 	if (process != NULL) {
 		/* it may have ended, and somebody keeps its handle */
 		lives = lives && WaitForSingleObject(process, 0) != WAIT_OBJECT_0;
