@@ -30,6 +30,7 @@ MAY_DIFFER = {
 	"order of ParameterStatus at login": "the pooler keeps parameters by name; afterwards the order counts",
 	"OIDs of temporary tables": "each CREATE takes the next one of the server",
 	"text of 42P05": "PostgreSQL's would give the name that the statement has on servers: it is PgBouncer's text",
+	"context of 57014": "a cancel request meets a statement at the one line or the next",
 }
 
 CLIENT_NAMES = {"Q": "Query", "P": "Parse", "B": "Bind", "D": "Describe", "E": "Execute", "C": "Close", "S": "Sync", "H": "Flush",
@@ -130,9 +131,13 @@ class Line:
 			self.sock.sendall(data[at:at + part])
 
 
-def without_text(m):
+def comparable_error(m):
 	"""An ErrorResponse; of 42P05 only that it is one."""
-	return Message("E", b"C42P05") if b"\0C42P05\0" in m.body else m
+	if b"\0C42P05\0" in m.body:
+		return Message("E", b"C42P05")
+	if b"\0C57014\0" in m.body:
+		return Message("E", b"\0".join(field for field in m.body.split(b"\0") if field[:1] != b"W"))
+	return m
 
 
 class Place:
@@ -145,7 +150,7 @@ class Place:
 		return Line(self.port, self.database, seconds)
 
 	def comparable(self, data):
-		return [self._without_oids(m) if m.type == "T" else without_text(m) if m.type == "E" else m for m in messages(data)]
+		return [self._without_oids(m) if m.type == "T" else comparable_error(m) if m.type == "E" else m for m in messages(data)]
 
 	def _without_oids(self, m):
 		"""A RowDescription in which all temporary tables are one."""

@@ -17,8 +17,6 @@ from waiting import until
 
 pytestmark = [pytest.mark.pgweir, pytest.mark.early, pytest.mark.unsanitized, pytest.mark.xdist_group("packages")]
 
-NEEDED = ["Makefile.am", "configure.ac", "dev", "README.md", "CHANGELOG.md", "LICENSE", "src", "include", "test", "doc", "etc", "debian", "rpm",
-	"build-aux", ".clang-format", ".ci", "Dockerfile", ".dockerignore"]
 FILES_OF_PGBOUNCER = ["/etc/default/pgbouncer", "/etc/init.d/pgbouncer", "/etc/pgbouncer/pgbouncer.ini", "/etc/pgbouncer/userlist.txt",
 	"/lib/systemd/system/pgbouncer.service", "/lib/systemd/system/pgbouncer.socket", "/usr/sbin/pgbouncer", "/usr/share/man/man1/pgbouncer.1.gz",
 	"/usr/share/man/man5/pgbouncer.5.gz"]
@@ -43,21 +41,13 @@ class Built:
 	"""
 
 	def __init__(self, folder):
-		source = os.path.join(folder, "source")
-		os.makedirs(source)
-		for name in NEEDED:
-			at = os.path.join(ROOT, name)
-			if os.path.isdir(at):
-				shutil.copytree(at, os.path.join(source, name), symlinks=True, ignore=shutil.ignore_patterns("__pycache__", ".pytest_cache"))
-			else:
-				shutil.copy2(at, source)
-		self.copied = files_below(source)
 		env = environment(folder)
-		env.update(DEB_BUILD_OPTIONS=f"nocheck parallel={os.cpu_count()}", DEB_BUILD_PROFILES="nocheck", PATH="/usr/lib/ccache:" + env["PATH"])
 		if os.environ.get("HOME"):
 			env["HOME"] = os.environ["HOME"] # where ccache has what it knows
-		run("dpkg-buildpackage", "-b", "-us", "-uc", "-Pnocheck", cwd=source, env=env)
-		self.source = source
+		run(f"{ROOT}/build-aux/debian-packages", folder, env=env)
+		with open(f"{folder}/files") as f:
+			self.copied = set(f.read().splitlines())
+		self.source = os.path.join(folder, "source")
 		self.root = os.path.join(folder, "root")
 		self.deb, self.control = {}, {}
 		for name in ("pgweir", "pgweir-pgbouncer"):
@@ -108,11 +98,11 @@ def test_package_in_pgbouncers_place_is_pgbouncer_for_others(built):
 	assert built.field(name, "Provides") == "pgbouncer (= 1.26.1)"
 	assert built.field(name, "Conflicts") == built.field(name, "Replaces") == "pgbouncer"
 	files = set(built.files(name))
-	assert "/lib/systemd/system/pgbouncer.service" in files
+	assert {"/lib/systemd/system/pgbouncer.service", "/usr/lib/pgweir/pgbouncer -> ../../bin/pgweir"} <= set(files)
 	# the configuration is the one that PgBouncer's package leaves
 	assert not [path for path in files if path.startswith("/etc")]
 	unit = built.read("/lib/systemd/system/pgbouncer.service")
-	for line in ("User=postgres", "ExecStart=/usr/bin/pgweir /etc/pgbouncer/pgbouncer.ini", "ConditionPathExists=/etc/pgbouncer/pgbouncer.ini",
+	for line in ("User=postgres", "ExecStart=/usr/lib/pgweir/pgbouncer /etc/pgbouncer/pgbouncer.ini", "ConditionPathExists=/etc/pgbouncer/pgbouncer.ini",
 			"ReadWritePaths=-/run/postgresql -/var/log/postgresql -/var/log/pgbouncer -/tmp", "ProtectSystem=strict", "Type=notify"):
 		assert line in unit.splitlines(), line
 	assert "pgweir.ini" not in unit and "LogsDirectory=pgweir" not in unit
@@ -122,7 +112,9 @@ def test_units_of_the_packages_are_understood(built, folder):
 	for name in ("pgweir", "pgbouncer"):
 		path = os.path.join(folder, f"{name}.service")
 		with open(path, "w") as f:
-			f.write(built.read(f"/lib/systemd/system/{name}.service").replace("/usr/bin/pgweir", f"{built.root}/usr/bin/pgweir"))
+			f.write(built.read(f"/lib/systemd/system/{name}.service")
+				.replace("=/usr/bin/pgweir ", f"={built.root}/usr/bin/pgweir ")
+				.replace("=/usr/lib/pgweir/pgbouncer ", f"={built.root}/usr/bin/pgweir "))
 		done = subprocess.run(["systemd-analyze", "verify", "--man=no", path], capture_output=True, text=True, timeout=60)
 		os.unlink(path)
 		assert done.returncode == 0 and done.stdout + done.stderr == ""
