@@ -595,6 +595,19 @@ def test_new_servers_get_what_is_chosen(start_pooler, tls_cluster, certified, rs
 		assert all(re.fullmatch(CHOICES[choice], tls) for tls in tls_of_servers(pooler))
 
 
+def test_each_database_may_choose_for_its_servers(start_pooler, tls_cluster, certified, rsa):
+	certified(rsa)
+	lines = {f"db{n}": " ".join(f"server_{one.replace(' = ', '=')}" for one in choice.split(", ")) for n, choice in enumerate(CHOICES)}
+	pooler = start_pooler(databases={name: f"host=127.0.0.1 port={tls_cluster.port} dbname=app server_tls_sslmode=require {line}"
+		for name, line in lines.items()})
+	for name in lines:
+		with pooler.login("app", name) as w:
+			assert is_encrypted(w)
+	found = {row["database"]: row["tls"] for row in pooler.console("SHOW SERVERS")}
+	for name, pattern in zip(lines, CHOICES.values()):
+		assert re.fullmatch(pattern, found[name])
+
+
 def test_a_cancel_request_to_an_encrypted_server_is_encrypted(start_pooler, tls_cluster):
 	pooler = behind(start_pooler, tls_cluster, server_tls_sslmode="require")
 	with pooler.login() as w:
