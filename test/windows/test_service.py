@@ -62,6 +62,10 @@ def test_it_may_be_where_its_files_are(windows, write_files, name):
 	run("-unregservice", pooler.ini)
 
 
+def test_its_file_is_checked_where_it_works(register):
+	assert run("check", "-q", register().ini, cwd="/").startswith("fine") # where no log can be made
+
+
 def test_removal_leaves_nothing(windows, register, name):
 	service = register().start()
 	assert "Service removed." in run("-unregservice", service.ini) # while it runs
