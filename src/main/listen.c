@@ -465,10 +465,12 @@ static bool leave_begin(struct supervisor *s, struct worker *w)
 static void stop_tcp_there(struct visit *v, struct worker *w)
 {
 	struct supervisor *s = container_of(v, struct supervisor, listening.visit);
-	bool shared = s->listening.tcp.n > 0 && !s->listening.passed && w->config->settings.so_reuseport;
+	bool shared;
 
+	/* the others may not even look: that one may be closing them at this moment */
 	if (w->number != ACCEPTING_WORKER)
 		return;
+	shared = s->listening.tcp.n > 0 && !s->listening.passed && w->config->settings.so_reuseport;
 	if (s->listening.gently && shared && (s->listening.leaving != NULL || leave_begin(s, w)))
 		return;
 	if (s->listening.gently)
