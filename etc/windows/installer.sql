@@ -1,10 +1,15 @@
--- What wixl has no words for. build-aux/windows/package runs this, statement by statement, on the installer that it has made.
+-- What wixl has no words for. build-aux/windows/package runs this, statement by statement, on the installer that it has made, with the
+-- program's version for @VERSION_NUMBERS@.
 
 -- The old version goes within the same transaction: if the new one cannot be installed, the old one comes back.
 UPDATE `InstallExecuteSequence` SET `Sequence` = 1501 WHERE `Action` = 'RemoveExistingProducts'
 -- 64-bit, permanent, never overwritten
 UPDATE `Component` SET `Attributes` = 400 WHERE `Component` = 'Configuration'
 UPDATE `Component` SET `Attributes` = 400 WHERE `Component` = 'Users'
+-- The version that the program has in itself: Windows does not replace a file that has one by a file of which nothing is said here, and
+-- would then have no program at all once the old version has gone. Where there is a version there is no hash.
+UPDATE `File` SET `Version` = '@VERSION_NUMBERS@', `Language` = '1033' WHERE `File` = 'pgweir.exe'
+DELETE FROM `MsiFileHash` WHERE `File_` = 'pgweir.exe'
 UPDATE `Property` SET `Value` = 'WIX_DOWNGRADE_DETECTED;WIX_UPGRADE_DETECTED;FIREWALL' WHERE `Property` = 'SecureCustomProperties'
 
 -- Actions with the system's rights. Types: 3090 and 3106 run an installed file and a command of Windows; 3346 is for when the

@@ -25,8 +25,8 @@ enum service_run {
 };
 
 /* Calls `serve(arg)` on a thread that then counts as the main one, while the manager is told the state (os/service.h)
-   and its orders become wishes (os/wish.h). The result is the exit code that the manager shows: 0, or the service's own
-   number for what went wrong; it is told before this returns, and the process shall end then. Main thread. */
+   and its orders become signals (os/signal.h). The result is the exit code that the manager shows: 0, or the service's
+   own number for what went wrong; it is told before this returns, and the process shall end then. Main thread. */
 enum service_run service_run(uint32_t (*serve)(void *arg), void *arg) MUST_USE;
 
 /* ---- registering one ---- */

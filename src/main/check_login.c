@@ -485,7 +485,7 @@ static void look(void *owner)
 		shutdown_begin(s, SHUTDOWN_NOW);
 }
 
-static void interrupted(void *owner, enum wish what, const char *name)
+static void interrupted(void *owner, enum signal what, const char *name)
 {
 	struct logins *l = (struct logins *)owner;
 
@@ -502,7 +502,7 @@ static bool watch_signals(struct logins *l)
 
 	signal_watch_free(s->signals);
 	s->signals = NULL;
-	l->interrupts = signal_watch_new(s->loop, 1u << WISH_INTERRUPT | 1u << WISH_STOP, interrupted, l);
+	l->interrupts = signal_watch_new(s->loop, 1u << SIGNAL_INTERRUPT | 1u << SIGNAL_STOP, interrupted, l);
 	return l->interrupts != NULL;
 }
 

@@ -51,6 +51,20 @@ void service_enter(const struct options *o, struct log *log)
 		    o->source, os_error_text(errno, reason, sizeof(reason)));
 }
 
+char *service_enter_registered(const struct options *o, struct log *log)
+{
+	char *path = o->source == NULL || conf_is_url(o->source) ? NULL : path_absolute(o->source);
+	char *name = path == NULL ? NULL : service_find(path);
+
+	if (name == NULL) {
+		mem_free(path);
+		return NULL;
+	}
+	mem_free(name);
+	service_enter(o, log);
+	return path;
+}
+
 /* ---- the configuration, and what was read for it ---- */
 
 struct reading {

@@ -390,30 +390,30 @@ static void reloaded(void *asker, const struct control_reply *reply)
 	(void)!service_notify("READY=1");
 }
 
-static void got_signal(void *owner, enum wish what, const char *name)
+static void got_signal(void *owner, enum signal what, const char *name)
 {
 	struct supervisor *s = (struct supervisor *)owner;
 
 	switch (what) {
-	case WISH_RELOAD:
+	case SIGNAL_RELOAD:
 		log_write(s->log, LEVEL_LOG, "got %s, re-reading config", name);
 		(void)!service_notify_reloading();
 		edition_reload(s, reloaded, s);
 		break;
-	case WISH_STOP:
+	case SIGNAL_STOP:
 		got_stop(s, name, "waiting for all clients disconnect", SHUTDOWN_WAIT_FOR_CLIENTS);
 		break;
-	case WISH_INTERRUPT:
+	case SIGNAL_INTERRUPT:
 		got_stop(s, name, "waiting for all servers connections to be released", SHUTDOWN_WAIT_FOR_SERVERS);
 		break;
-	case WISH_QUIT:
+	case SIGNAL_QUIT:
 		log_write(s->log, LEVEL_LOG, "got %s, fast exit", name);
 		end(s);
 		break;
-	case WISH_PAUSE:
+	case SIGNAL_PAUSE:
 		got_pause(s, name);
 		break;
-	case WISH_RESUME:
+	case SIGNAL_RESUME:
 		got_resume(s, name);
 		break;
 	}
@@ -424,6 +424,6 @@ bool shutdown_watch_signals(struct supervisor *s)
 	s->shutdown.look = timer_new(s->loop, look_again, s);
 	if (s->shutdown.look == NULL)
 		return false;
-	s->signals = signal_watch_new(s->loop, (1u << N_WISHES) - 1, got_signal, s);
+	s->signals = signal_watch_new(s->loop, (1u << N_SIGNALS) - 1, got_signal, s);
 	return s->signals != NULL;
 }

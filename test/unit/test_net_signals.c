@@ -1,4 +1,4 @@
-/* Wishes from outside reach the loop's owner, outside of the signal. */
+/* Signals reach the loop's owner, and not inside a handler. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,11 +12,11 @@
 struct watcher {
 	struct loop *loop;
 	int n;
-	enum wish last;
+	enum signal last;
 	const char *name;
 };
 
-static void got(void *owner, enum wish what, const char *name)
+static void got(void *owner, enum signal what, const char *name)
 {
 	struct watcher *w = (struct watcher *)owner;
 
@@ -26,22 +26,22 @@ static void got(void *owner, enum wish what, const char *name)
 	loop_stop(w->loop);
 }
 
-static void a_wish_is_told_in_the_loop_each_time(void **state)
+static void a_signal_is_told_in_the_loop_each_time(void **state)
 {
 	struct watcher w = {.loop = loop_new()};
-	struct signal_watch *watch = signal_watch_new(w.loop, 1u << WISH_PAUSE | 1u << WISH_RESUME, got, &w);
+	struct signal_watch *watch = signal_watch_new(w.loop, 1u << SIGNAL_PAUSE | 1u << SIGNAL_RESUME, got, &w);
 
 	(void)state;
 	assert_non_null(watch);
 	for (int i = 1; i <= 3; i++) {
-		enum wish what = i == 2 ? WISH_RESUME : WISH_PAUSE;
+		enum signal what = i == 2 ? SIGNAL_RESUME : SIGNAL_PAUSE;
 
-		wish_post(what, "somebody");
+		signal_post(what, "somebody");
 		assert_int_equal(w.n, i - 1);
 		loop_run(w.loop);
 		assert_int_equal(w.n, i);
 		assert_int_equal(w.last, what);
-		assert_string_equal(w.name, wish_signal(what) != 0 ? wish_signal_name(what) : "somebody");
+		assert_string_equal(w.name, signal_number(what) != 0 ? signal_name(what) : "somebody");
 	}
 	signal_watch_free(watch);
 	signal_watch_free(NULL);
@@ -54,10 +54,10 @@ static void another_watch_may_follow(void **state)
 
 	(void)state;
 	for (int i = 1; i <= 2; i++) {
-		struct signal_watch *watch = signal_watch_new(w.loop, 1u << WISH_RELOAD, got, &w);
+		struct signal_watch *watch = signal_watch_new(w.loop, 1u << SIGNAL_RELOAD, got, &w);
 
 		assert_non_null(watch);
-		wish_post(WISH_RELOAD, "somebody");
+		signal_post(SIGNAL_RELOAD, "somebody");
 		loop_run(w.loop);
 		assert_int_equal(w.n, i);
 		signal_watch_free(watch);
@@ -68,7 +68,7 @@ static void another_watch_may_follow(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_wish_is_told_in_the_loop_each_time),
+	    cmocka_unit_test(a_signal_is_told_in_the_loop_each_time),
 	    cmocka_unit_test(another_watch_may_follow),
 	};
 

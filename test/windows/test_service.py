@@ -62,10 +62,14 @@ def test_it_may_be_where_its_files_are(windows, write_files, name):
 	run("-unregservice", pooler.ini)
 
 
+def test_its_file_is_checked_where_it_works(register):
+	assert run("check", "-q", register().ini, cwd="/").startswith("fine") # where no log can be made
+
+
 def test_removal_leaves_nothing(windows, register, name):
 	service = register().start()
 	assert "Service removed." in run("-unregservice", service.ini) # while it runs
-	assert not windows.exists(name)
+	windows.wait_gone(name)
 	assert windows.registry(SOURCES + name, "EventMessageFile") is None
 
 
@@ -74,10 +78,11 @@ def test_there_are_other_names_for_it(windows, write_files, name):
 	assert "Service registered." in run("-install", ini)
 	assert windows.state(name) == STOPPED
 	assert "Service removed." in run("-uninstall", ini)
+	windows.wait_gone(name)
 	assert "Service registered." in run("--regservice", ini, "-U", "LocalService")
 	assert "LocalService" in windows.config(name)["account"]
 	assert "Service removed." in run("--unregservice", ini)
-	assert not windows.exists(name)
+	windows.wait_gone(name)
 
 
 def test_several_run_beside_each_other(register, name):

@@ -74,6 +74,10 @@ class Windows:
 			assert e.number == NO_SUCH_SERVICE, e
 			return False
 
+	def wait_gone(self, service):
+		"""What was removed goes when nobody has it open any more, its own process included."""
+		until(lambda: not self.exists(service), what=f"{service} is gone")
+
 	def config(self, service):
 		return dict(self.ask("config", service))
 
@@ -138,7 +142,7 @@ class Service:
 	def close(self):
 		if self.windows.exists(self.name):
 			run("-unregservice", self.ini)
-		assert not self.windows.exists(self.name)
+		self.windows.wait_gone(self.name)
 		self.pooler.discard()
 
 	@property
@@ -162,7 +166,8 @@ class Service:
 		self.wait(STOPPED)
 
 	def wait(self, state):
-		return until(lambda: self.state == state and self.status, 15, f"{self.name} is in state {state}")
+		"""Its status then."""
+		return until(lambda: next((s for s in [self.status] if s["state"] == state), None), 15, f"{self.name} is in state {state}")
 
 	def ends(self):
 		"""Its status once it has stopped."""

@@ -142,7 +142,8 @@ bool directory_is_read_only(const char *directory)
 	return known && (flags & FILE_READ_ONLY_VOLUME) != 0;
 }
 
-/* Everything in it: "directory\*", and "C:*", for "C:" is where one works on that drive; NULL with errno set. */
+/* Everything in it: "directory\*"; NULL with errno set. "C:" is where one works on that drive, and of two separators
+   none is left out behind "\\?\". */
 static wchar_t *everything_in(const char *directory)
 {
 	size_t len = strlen(directory);
@@ -154,10 +155,9 @@ static wchar_t *everything_in(const char *directory)
 		return NULL;
 	}
 	memcpy(path, directory, len);
-	if (len > 0 && directory[len - 1] == ':')
-		memcpy(path + len, "*", 2);
-	else
-		memcpy(path + len, "\\*", 3);
+	if (len == 0 || strchr(":/\\", directory[len - 1]) == NULL)
+		path[len++] = '\\';
+	memcpy(path + len, "*", 2);
 	wide = wide_path_of(path);
 	mem_free(path);
 	return wide;

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "os/file.h"
+#include "os/win32/code.h"
 #include "os/win32/service.h"
 #include "os/win32/wide.h"
 
@@ -41,10 +42,22 @@ static PSID identity_of(const wchar_t *account)
 	return sid;
 }
 
-/* The names of accounts that the manager takes have a mark for those of this machine, which look-ups do not know. */
+/* The names of accounts that the manager takes have a mark for those of this machine, which look-ups do not know. Alone
+   a name may be that of the machine itself; on a domain's controller there are no accounts but the domain's. */
 static PSID account_identity(const wchar_t *account)
 {
-	return identity_of(account[0] == L'.' && account[1] == L'\\' ? account + 2 : account);
+	wchar_t whole[MAX_COMPUTERNAME_LENGTH + 300];
+	DWORD n = MAX_COMPUTERNAME_LENGTH + 1;
+	PSID sid = NULL;
+
+	if (account[0] != L'.' || account[1] != L'\\')
+		return identity_of(account);
+	if (GetComputerNameW(whole, &n)) {
+		_snwprintf(whole + n, sizeof(whole) / sizeof(whole[0]) - n - 1, L"%ls", account + 1);
+		whole[sizeof(whole) / sizeof(whole[0]) - 1] = L'\0';
+		sid = identity_of(whole);
+	}
+	return sid != NULL ? sid : identity_of(account + 2);
 }
 
 PSID rights_identity(const wchar_t *service, const wchar_t *account)

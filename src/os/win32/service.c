@@ -3,7 +3,7 @@
  * of the manager's making runs the program; another one counts checkpoints while something is pending.
  *
  *   service_run ─> dispatcher ─new thread─> serve_main ─> serve(arg) ─> STOPPED ─> dispatcher returns
- *                       └─ an order ─> order_came ─> state, wish_post
+ *                       └─ an order ─> order_came ─> state, signal_post
  */
 #include "os/service.h"
 
@@ -16,10 +16,10 @@
 #include "base/mem.h"
 #include "os/service_manager.h"
 #include "os/service_state.h"
+#include "os/signal.h"
 #include "os/win32/code.h"
 #include "os/win32/service.h"
 #include "os/win32/wide.h"
-#include "os/wish.h"
 
 #define CHECKPOINT_MS 1000u
 
@@ -132,19 +132,19 @@ static DWORD WINAPI count(void *unused)
 	(void)unused;
 	while (WaitForSingleObject(service.ended, CHECKPOINT_MS) == WAIT_TIMEOUT)
 		if (look())
-			wish_post(WISH_QUIT, "the end of the time for a stop");
+			signal_post(SIGNAL_QUIT, "the end of the time for a stop");
 	return 0;
 }
 
 /* ---- orders ---- */
 
-static void order(enum service_order what, enum wish wish, const char *name)
+static void order(enum service_order what, enum signal signal, const char *name)
 {
 	AcquireSRWLockExclusive(&service.lock);
 	service_state_order(&service.state, what, clock_steady_us());
 	tell_locked();
 	ReleaseSRWLockExclusive(&service.lock);
-	wish_post(wish, name);
+	signal_post(signal, name);
 }
 
 static DWORD WINAPI order_came(DWORD control, DWORD type, void *data, void *context)
@@ -156,19 +156,19 @@ static DWORD WINAPI order_came(DWORD control, DWORD type, void *data, void *cont
 	case SERVICE_CONTROL_INTERROGATE:
 		return NO_ERROR; /* the manager knows what it was told last */
 	case SERVICE_CONTROL_STOP:
-		order(ORDER_STOP, WISH_INTERRUPT, "STOP");
+		order(ORDER_STOP, SIGNAL_INTERRUPT, "STOP");
 		return NO_ERROR;
 	case SERVICE_CONTROL_PRESHUTDOWN:
-		order(ORDER_STOP, WISH_INTERRUPT, "PRESHUTDOWN");
+		order(ORDER_STOP, SIGNAL_INTERRUPT, "PRESHUTDOWN");
 		return NO_ERROR;
 	case SERVICE_CONTROL_PARAMCHANGE:
-		order(ORDER_RELOAD, WISH_RELOAD, "PARAMCHANGE");
+		order(ORDER_RELOAD, SIGNAL_RELOAD, "PARAMCHANGE");
 		return NO_ERROR;
 	case SERVICE_CONTROL_PAUSE:
-		order(ORDER_PAUSE, WISH_PAUSE, "PAUSE");
+		order(ORDER_PAUSE, SIGNAL_PAUSE, "PAUSE");
 		return NO_ERROR;
 	case SERVICE_CONTROL_CONTINUE:
-		order(ORDER_CONTINUE, WISH_RESUME, "CONTINUE");
+		order(ORDER_CONTINUE, SIGNAL_RESUME, "CONTINUE");
 		return NO_ERROR;
 	default:
 		return ERROR_CALL_NOT_IMPLEMENTED;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 /* cmocka needs those first */
 #include <cmocka.h>
+#include <stdio.h>
 
 #include <windows.h>
 
@@ -43,11 +44,30 @@ static void a_drive_alone_is_where_one_works_on_it(void **state)
 	place_remove(place);
 }
 
+static void a_whole_path_needs_no_second_separator(void **state)
+{
+	char place[PLACE_BYTES], whole[PLACE_BYTES + 8], file[PLACE_BYTES + 8], **names = NULL;
+
+	(void)state;
+	place_make(place);
+	snprintf(file, sizeof(file), "%s\\a.log", place);
+	place_put(file, "");
+	for (char *c = place; *c != '\0'; c++)
+		*c = *c == '/' ? '\\' : *c; /* behind the prefix there is no other separator */
+	snprintf(whole, sizeof(whole), "\\\\?\\%s\\", place);
+	assert_int_equal(directory_names(whole, "*.log", &names), 0);
+	assert_non_null(names[0]);
+	directory_names_free(names);
+	assert_true(file_remove(file));
+	place_remove(place);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(upper_and_lower_case_are_the_same_in_all_alphabets),
 	    cmocka_unit_test(a_drive_alone_is_where_one_works_on_it),
+	    cmocka_unit_test(a_whole_path_needs_no_second_separator),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

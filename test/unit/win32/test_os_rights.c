@@ -198,6 +198,23 @@ static void nobody_knows_who_does_not_exist(void **state)
 	assert_null(rights_identity(L"pgweir test without a service", NULL));
 }
 
+static void accounts_of_this_machine_are_known(void **state)
+{
+	wchar_t name[300] = L".\\";
+	DWORD n = 290;
+	PSID marked, plain;
+
+	(void)state;
+	assert_true(GetUserNameW(name + 2, &n));
+	marked = rights_identity(L"pgweir test without a service", name);
+	plain = rights_identity(L"pgweir test without a service", name + 2);
+	assert_non_null(marked);
+	assert_non_null(plain);
+	assert_true(EqualSid(marked, plain));
+	LocalFree(marked);
+	LocalFree(plain);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +223,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(the_directory_of_a_log_is_made, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_file_that_is_not_there_is_a_warning, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(nobody_knows_who_does_not_exist, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(accounts_of_this_machine_are_known, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

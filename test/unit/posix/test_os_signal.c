@@ -1,4 +1,4 @@
-/* Wishes are signals here. */
+/* Signals as Unix has them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,21 +11,21 @@
 #include "net/loop.h"
 #include "net/signals.h"
 
-static void each_wish_has_a_signal_and_its_name(void **state)
+static void each_has_its_number_and_its_name(void **state)
 {
 	static const struct {
-		enum wish what;
+		enum signal what;
 		int signo;
 		const char *name;
-	} cases[N_WISHES] = {
-	    {WISH_RELOAD, SIGHUP, "SIGHUP"}, {WISH_STOP, SIGTERM, "SIGTERM"},  {WISH_INTERRUPT, SIGINT, "SIGINT"},
-	    {WISH_QUIT, SIGQUIT, "SIGQUIT"}, {WISH_PAUSE, SIGUSR1, "SIGUSR1"}, {WISH_RESUME, SIGUSR2, "SIGUSR2"},
+	} cases[N_SIGNALS] = {
+	    {SIGNAL_RELOAD, SIGHUP, "SIGHUP"}, {SIGNAL_STOP, SIGTERM, "SIGTERM"},  {SIGNAL_INTERRUPT, SIGINT, "SIGINT"},
+	    {SIGNAL_QUIT, SIGQUIT, "SIGQUIT"}, {SIGNAL_PAUSE, SIGUSR1, "SIGUSR1"}, {SIGNAL_RESUME, SIGUSR2, "SIGUSR2"},
 	};
 
 	(void)state;
-	for (unsigned i = 0; i < N_WISHES; i++) {
-		assert_int_equal(wish_signal(cases[i].what), cases[i].signo);
-		assert_string_equal(wish_signal_name(cases[i].what), cases[i].name);
+	for (unsigned i = 0; i < N_SIGNALS; i++) {
+		assert_int_equal(signal_number(cases[i].what), cases[i].signo);
+		assert_string_equal(signal_name(cases[i].what), cases[i].name);
 	}
 }
 
@@ -38,24 +38,24 @@ static void what_is_posted_is_the_signal(void **state)
 	sigemptyset(&usr1);
 	sigaddset(&usr1, SIGUSR1);
 	assert_int_equal(sigprocmask(SIG_BLOCK, &usr1, NULL), 0);
-	wish_post(WISH_PAUSE, "");
+	signal_post(SIGNAL_PAUSE, "");
 	assert_int_equal(sigwaitinfo(&usr1, &info), SIGUSR1);
 	assert_int_equal(sigprocmask(SIG_UNBLOCK, &usr1, NULL), 0);
 }
 
 static void nothing_else_can_be_listened_to(void **state)
 {
-	enum wish what;
+	enum signal what;
 	const char *name;
 
 	(void)state;
-	assert_false(wish_listen(NULL, 1u << WISH_STOP));
+	assert_false(signal_listen(NULL, 1u << SIGNAL_STOP));
 	assert_int_equal(errno, ENOTSUP);
-	assert_false(wish_take(&what, &name));
-	wish_ignore();
+	assert_false(signal_take(&what, &name));
+	signal_listen_end();
 }
 
-static void got(void *owner, enum wish what, const char *name)
+static void got(void *owner, enum signal what, const char *name)
 {
 	(void)owner;
 	(void)what;
@@ -70,7 +70,7 @@ static void what_a_signal_did_before_comes_back(void **state)
 
 	(void)state;
 	assert_true(signal(SIGUSR1, SIG_IGN) != SIG_ERR);
-	watch = signal_watch_new(loop, 1u << WISH_PAUSE, got, NULL);
+	watch = signal_watch_new(loop, 1u << SIGNAL_PAUSE, got, NULL);
 	assert_non_null(watch);
 	signal_watch_free(watch);
 	assert_int_equal(sigaction(SIGUSR1, NULL, &now), 0);
@@ -81,7 +81,7 @@ static void what_a_signal_did_before_comes_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(each_wish_has_a_signal_and_its_name),
+	    cmocka_unit_test(each_has_its_number_and_its_name),
 	    cmocka_unit_test(what_is_posted_is_the_signal),
 	    cmocka_unit_test(nothing_else_can_be_listened_to),
 	    cmocka_unit_test(what_a_signal_did_before_comes_back),
