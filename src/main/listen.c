@@ -251,6 +251,10 @@ static bool share_socket(struct supervisor *s, const char *path)
 
 	if (path[0] == '@' || os_share_socket_file(path, set->unix_socket_group, set->unix_socket_mode))
 		return true;
+	if (errno == ENOENT) { /* the file is there */
+		log_write(s->log, LEVEL_FATAL, "could not find group '%s'", set->unix_socket_group);
+		return false;
+	}
 	log_write(s->log, LEVEL_FATAL, "could not set group and mode of \"%s\": %s", path,
 	          os_error_text(errno, reason, sizeof(reason)));
 	return false;
