@@ -13,7 +13,6 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -87,6 +86,5 @@ void log_name_connection(const struct log_event *e, char side, const void *conne
 
 /* Any thread. One record of text alone; newlines inside become newline and tab. */
 void log_write(struct log *l, enum log_level level, const char *fmt, ...) PRINTF(3, 4);
-void log_vwrite(struct log *l, enum log_level level, const char *fmt, va_list args) PRINTF(3, 0);
 
 #endif

@@ -136,8 +136,6 @@ enum setting_id setting_find(const char *name);
 /* Facts of a row. `setting_default` is the text that SHOW CONFIG prints, NULL for SQL NULL. */
 const char *setting_name(enum setting_id id);
 const char *setting_default(enum setting_id id);
-const char *setting_doc(enum setting_id id);
-const char *setting_note(enum setting_id id);
 
 /* False if a change waits for a restart. */
 bool setting_is_changeable(enum setting_id id);

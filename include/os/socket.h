@@ -49,9 +49,11 @@ struct address {
 	} u;
 };
 
+enum peer_family { PEER_NONE = 0, PEER_UNIX = 1, PEER_V4 = 4, PEER_V6 = 6 };
+
 /* Who is at the other end, in few bytes: kept for every client. */
 struct peer {
-	uint8_t family;    /* 0: none, else 4, 6, or 1 for a Unix socket */
+	uint8_t family;    /* enum peer_family */
 	uint16_t port;     /* TCP port; 0 for Unix */
 	uint8_t bytes[16]; /* address; Unix: pid (4 bytes) then uid (4 bytes), native order */
 };

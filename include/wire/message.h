@@ -89,10 +89,8 @@ bool message_parse_authentication(const char *body, size_t len, uint32_t *code, 
 /* NegotiateProtocolVersion: the version offered; the names are counted only. */
 bool message_parse_negotiate(const char *body, size_t len, uint32_t *version, uint32_t *n_names) MUST_USE;
 
-enum message_side { FROM_CLIENT, FROM_SERVER };
-
 /* "ParameterStatus", for logs; "message of type 0x7f" is written by the caller when this is NULL. */
-const char *message_name(enum message_side side, uint8_t type);
+const char *server_message_name(uint8_t type);
 
 /* Codes of authentication requests. */
 enum auth_request {
@@ -175,7 +173,6 @@ void message_sasl_initial(struct str *out, const char *mechanism, const char *da
 void message_sasl_response(struct str *out, const char *data, size_t len);
 void message_copy_fail(struct str *out, const char *why);
 void message_sync(struct str *out);
-void message_terminate(struct str *out);
 void message_ssl_request(struct str *out);
 void message_cancel_request(struct str *out, uint32_t pid, const void *key, size_t key_len);
 

@@ -110,6 +110,10 @@ void client_run(struct client *c);
 /* Has it run at the end of this turn. */
 void client_run_soon(struct client *c);
 
+/* Where a client is, as the log has it: "10.0.0.5", "unix(4711)" with our port, as in PgBouncer. Lives in `text`. */
+#define PEER_LOG_BYTES 64
+void client_log_address(struct log_event *e, const struct peer *peer, int listen_port, char text[PEER_LOG_BYTES]);
+
 /* Its state in words, for people. */
 const char *client_state_text(enum client_state state);
 

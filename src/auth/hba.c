@@ -11,8 +11,6 @@
 
 #define MOST_COMPARISONS 1000000u /* in hba_covers, which long lists would make slow */
 
-enum family { FAMILY_UNIX = 1, FAMILY_V4 = 4, FAMILY_V6 = 6 }; /* as in struct peer */
-
 enum name_kind { NAME_EXACT, NAME_ALL, NAME_SAMEUSER, NAME_REPLICATION, NAME_PATTERN };
 
 struct name {
@@ -243,7 +241,7 @@ static bool read_bits(const char *text, unsigned most, unsigned *out)
 
 static unsigned bytes_of(uint8_t family)
 {
-	return family == FAMILY_V4 ? 4 : 16;
+	return family == PEER_V4 ? 4 : 16;
 }
 
 static void set_mask(struct hba_rule *r, unsigned bits)
@@ -587,8 +585,8 @@ static bool is_in_network(const struct hba_rule *r, const struct peer *p)
 static bool matches_where(const struct hba_rule *r, const struct hba_client *c, const struct peer *peer)
 {
 	if (r->type == HBA_LOCAL)
-		return peer->family == FAMILY_UNIX;
-	if (peer->family == FAMILY_UNIX || (r->type == HBA_HOSTSSL && !c->encrypted) ||
+		return peer->family == PEER_UNIX;
+	if (peer->family == PEER_UNIX || (r->type == HBA_HOSTSSL && !c->encrypted) ||
 	    (r->type == HBA_HOSTNOSSL && c->encrypted))
 		return false;
 	switch (r->where) {
@@ -610,9 +608,9 @@ static struct peer plain_peer(const struct peer *p)
 	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 	struct peer plain = *p;
 
-	if (p->family != FAMILY_V6 || memcmp(p->bytes, mapped, sizeof(mapped)) != 0)
+	if (p->family != PEER_V6 || memcmp(p->bytes, mapped, sizeof(mapped)) != 0)
 		return plain;
-	plain.family = FAMILY_V4;
+	plain.family = PEER_V4;
 	memset(plain.bytes, 0, sizeof(plain.bytes));
 	memcpy(plain.bytes, p->bytes + sizeof(mapped), 4);
 	return plain;

@@ -386,22 +386,16 @@ void log_name_connection(const struct log_event *e, char side, const void *conne
 	         LOG_NAME_MAX, e->database, LOG_NAME_MAX, e->user, v6 ? "[" : "", e->address, v6 ? "]" : "", e->port);
 }
 
-void log_vwrite(struct log *l, enum log_level level, const char *fmt, va_list args)
+void log_write(struct log *l, enum log_level level, const char *fmt, ...)
 {
 	char text[LOG_TEXT_MAX + 2]; /* one byte more than fits: then it is seen that something is cut off */
 	struct log_event e = {.level = level, .text = text};
+	va_list args;
 
 	if (!log_wants(l, level))
 		return;
-	vsnprintf(text, sizeof(text), fmt, args);
-	write_record(l, &e, BREAK_TAB);
-}
-
-void log_write(struct log *l, enum log_level level, const char *fmt, ...)
-{
-	va_list args;
-
 	va_start(args, fmt);
-	log_vwrite(l, level, fmt, args);
+	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	write_record(l, &e, BREAK_TAB);
 }

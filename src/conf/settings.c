@@ -47,8 +47,6 @@ struct row {
 	enum when when;
 	const char *needs;
 	const char *harmless;
-	const char *doc;
-	const char *note;
 	size_t offset;
 };
 
@@ -73,17 +71,9 @@ struct row {
 
 static const struct row rows[N_SETTINGS] = {
 #define SETTING(name, kind, standard, min, max, when, needs, harmless, doc, note)                                      \
-	{#name,                                                                                                        \
-	 KIND_##kind,                                                                                                  \
-	 standard,                                                                                                     \
-	 min,                                                                                                          \
-	 max,                                                                                                          \
-	 WHEN_##when,                                                                                                  \
-	 needs,                                                                                                        \
-	 harmless,                                                                                                     \
-	 doc,                                                                                                          \
-	 note,                                                                                                         \
-	 offsetof(struct settings, MEMBER_##kind(name))},
+	{#name, KIND_##kind, standard,                                                                                 \
+	 min,   max,         WHEN_##when,                                                                              \
+	 needs, harmless,    offsetof(struct settings, MEMBER_##kind(name))},
 #include "conf/settings.def"
 };
 
@@ -616,16 +606,6 @@ const char *setting_name(enum setting_id id)
 const char *setting_default(enum setting_id id)
 {
 	return rows[id].standard;
-}
-
-const char *setting_doc(enum setting_id id)
-{
-	return rows[id].doc;
-}
-
-const char *setting_note(enum setting_id id)
-{
-	return rows[id].note;
 }
 
 bool setting_is_changeable(enum setting_id id)

@@ -292,9 +292,9 @@ static const char *text_or_null(const struct str *s)
 	return s->len == 0 ? NULL : str_text(s);
 }
 
-struct words verdict_words(const struct verdict *v, const char *severity)
+struct words verdict_words(const struct verdict *v)
 {
-	return (struct words){.severity = severity,
+	return (struct words){.severity = "FATAL",
 	                      .sqlstate = v->sqlstate,
 	                      .message = v->message.len == 0 ? "out of memory" : str_text(&v->message),
 	                      .detail = text_or_null(&v->detail),

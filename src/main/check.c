@@ -1,7 +1,8 @@
 /*
  * The doctor's round:
  *
- *   load ──> offline (check_offline) ──> log in (check_login) ──> report (check_report) ──> ask servers (check_server)
+ *   load ──> offline (check_offline) ──> who is asked for passwords (check_asked) ──> log in (check_login)
+ *    │                                         ──> report (check_report) ──> ask servers (check_server)
  *    └ refused: every wrong line (check_syntax)
  *
  * Each part only adds findings; here they are printed. Main thread.

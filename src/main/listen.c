@@ -390,7 +390,8 @@ static void stop(struct listeners *l)
 	l->n = 0;
 }
 
-void listen_stop_tcp(struct supervisor *s)
+/* On the accepting worker's thread, or while no thread runs. */
+static void stop_tcp(struct supervisor *s)
 {
 	timer_free(s->listening.leaving);
 	s->listening.leaving = NULL;
@@ -400,7 +401,7 @@ void listen_stop_tcp(struct supervisor *s)
 
 void listen_stop(struct supervisor *s)
 {
-	listen_stop_tcp(s);
+	stop_tcp(s);
 	stop(&s->listening.local);
 }
 
@@ -447,7 +448,7 @@ static void leave_next(void *owner)
 	if (!s->listening.turning_away)
 		warn_of_refusals(s);
 	take_rest(s);
-	listen_stop_tcp(s);
+	stop_tcp(s);
 }
 
 static bool leave_begin(struct supervisor *s, struct worker *w)
@@ -472,7 +473,7 @@ static void stop_tcp_there(struct visit *v, struct worker *w)
 		return;
 	if (s->listening.gently)
 		take_rest(s);
-	listen_stop_tcp(s);
+	stop_tcp(s);
 }
 
 static void stop_tcp_done(struct visit *v)

@@ -1,13 +1,13 @@
 /*
- * Host names to addresses: a cache in front of the name servers, asked on the
- * loop, and of the C library, asked on helper threads for what only it may know.
- * Main thread, except lookup_work and lookup_discard (a helper's).
+ * Host names to addresses: a cache in front of the name servers, asked on the loop, and of the C library, asked on
+ * helper threads for what only it may know. Main thread, except lookup_work and lookup_discard (a helper's).
  *
- *	dns_lookup → known: answer at once
- *	           → not:   name_ask → question … servers_answered ──────────────→ lookup_end → all who wait are
- *answered or, or then: jobs … lookup_work … dns_read ─↗ → trouble last time, but addresses are known: those at once,
- *while a lookup runs dns_expire ← timer: those who waited long enough get the last known addresses, or "timed out"
- *	dns_sweep  ← timer: answers are old; those that are in use are asked for anew
+ *   dns_lookup ──> known: answer at once
+ *              ──> trouble last time, but addresses are known: those at once, while a lookup runs
+ *              ──> not: name_ask ──> question … servers_answered ────────────────┬──> lookup_end: all who wait
+ *                                    or, or then: jobs … lookup_work … dns_read ─┘    are answered
+ *   dns_expire <── timer: those who waited long enough get the last known addresses, or "timed out"
+ *   dns_sweep  <── timer: answers are old; those that are in use are asked for anew
  */
 #include "net/dns.h"
 
@@ -420,12 +420,12 @@ static void query_answer(struct dns_query *q, const struct dns_name *name, const
 		q->answered(q, NULL, why);
 }
 
-static void query_fail(struct dns_query *q, enum failure_domain domain, int code, const char *text)
+static void query_no_memory(struct dns_query *q)
 {
 	struct failure why;
 
 	failure_init(&why);
-	failure_set(&why, PHASE_RESOLVE, domain, code, text);
+	failure_set(&why, PHASE_RESOLVE, DOMAIN_POOLER, FAILURE_NO_MEMORY, NULL);
 	q->waiting = false;
 	q->name = NULL;
 	q->answered(q, NULL, &why);
@@ -551,7 +551,7 @@ void dns_lookup(struct dns *d, const char *host, struct dns_query *q)
 	uint64_t now_us = loop_now_us(d->loop), deadline_us = now_us;
 
 	if (name == NULL) {
-		query_fail(q, DOMAIN_POOLER, FAILURE_NO_MEMORY, NULL);
+		query_no_memory(q);
 		return;
 	}
 	name->asked_us = now_us;
@@ -567,7 +567,7 @@ void dns_lookup(struct dns *d, const char *host, struct dns_query *q)
 	} else if (name->n > 0) {
 		query_answer(q, name, NULL);
 	} else {
-		query_fail(q, DOMAIN_POOLER, FAILURE_NO_MEMORY, NULL);
+		query_no_memory(q);
 	}
 }
 

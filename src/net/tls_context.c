@@ -389,7 +389,7 @@ static bool trust_system(const struct making *m)
 	return false;
 }
 
-/* With no_authority_names a client is not asked for its certificate, and not told any names. */
+/* Without a file of authorities a client is not asked for its certificate. */
 static bool set_verification(const struct making *m)
 {
 	SSL_CTX *ssl = m->context->ssl;
@@ -449,7 +449,6 @@ static void context_free(struct shared *shared)
 
 	SSL_CTX_free(c->ssl);
 	BIO_meth_free(c->bio);
-	mem_free(c->ca_file);
 	mem_free(c);
 }
 
@@ -464,10 +463,9 @@ static bool new_context(struct making *m)
 	c->mode = m->s->mode;
 	c->direct = m->s->direct;
 	c->for_clients = m->s->for_clients;
-	c->ca_file = mem_copy_str(m->s->ca_file);
 	c->bio = tls_bio_method_new();
 	c->ssl = SSL_CTX_new(m->s->for_clients ? TLS_server_method() : TLS_client_method());
-	return c->ca_file != NULL && c->bio != NULL && c->ssl != NULL && set_basics(m);
+	return c->bio != NULL && c->ssl != NULL && set_basics(m);
 }
 
 static bool check_together(const struct making *m)
@@ -560,9 +558,4 @@ enum tls_mode tls_context_mode(const struct shared *context)
 bool tls_context_is_direct(const struct shared *context)
 {
 	return tls_context_of(context)->direct;
-}
-
-const char *tls_context_ca_file(const struct shared *context)
-{
-	return tls_context_of(context)->ca_file;
 }

@@ -23,7 +23,6 @@ struct tls_context {
 	bool for_clients;
 	bool direct;
 	enum tls_mode mode;
-	char *ca_file;
 	unsigned char digest[TLS_DIGEST_BYTES]; /* of settings and files */
 };
 

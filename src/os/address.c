@@ -14,8 +14,6 @@
 /* The longest text of an address fits: callers have that much room. */
 #define TEXT_BYTES 64
 
-enum peer_family { PEER_NONE = 0, PEER_UNIX = 1, PEER_V4 = 4, PEER_V6 = 6 };
-
 static bool unix_from_text(struct address *a, const char *text)
 {
 	struct sockaddr_un local;

@@ -299,13 +299,6 @@ struct type_name {
 	const char *name;
 };
 
-static const struct type_name client_types[] = {
-    {'B', "Bind"},         {'C', "Close"},           {'D', "Describe"}, {'E', "Execute"},
-    {'F', "FunctionCall"}, {'H', "Flush"},           {'P', "Parse"},    {'Q', "Query"},
-    {'S', "Sync"},         {'X', "Terminate"},       {'c', "CopyDone"}, {'d', "CopyData"},
-    {'f', "CopyFail"},     {'p', "PasswordMessage"}, {'\0', NULL},
-};
-
 static const struct type_name server_types[] = {
     {'1', "ParseComplete"},
     {'2', "BindComplete"},
@@ -334,9 +327,9 @@ static const struct type_name server_types[] = {
     {'\0', NULL},
 };
 
-const char *message_name(enum message_side side, uint8_t type)
+const char *server_message_name(uint8_t type)
 {
-	const struct type_name *row = side == FROM_CLIENT ? client_types : server_types;
+	const struct type_name *row = server_types;
 
 	while (row->name != NULL && (uint8_t)row->type != type)
 		row++;
@@ -641,11 +634,6 @@ void message_copy_fail(struct str *out, const char *why)
 void message_sync(struct str *out)
 {
 	message_bare(out, 'S');
-}
-
-void message_terminate(struct str *out)
-{
-	message_bare(out, 'X');
 }
 
 #define CODE_CANCEL 80877102u

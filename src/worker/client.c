@@ -90,15 +90,16 @@ const char *client_application_name(const struct client *c)
 	return params == NULL ? NULL : params_value(params, "application_name");
 }
 
-/* The client's address without port: "10.0.0.5", "unix(4711)". On Unix sockets the port is ours, as in PgBouncer. */
-static void address_of(const struct client *c, char *text, size_t size)
+void client_log_address(struct log_event *e, const struct peer *peer, int listen_port, char text[PEER_LOG_BYTES])
 {
-	const struct peer *peer = stream_peer(c->stream);
+	bool is_unix = peer->family == PEER_UNIX;
 
-	if (peer->family == 1)
-		snprintf(text, size, "unix(%d)", (int)peer_pid(peer));
+	if (is_unix)
+		snprintf(text, PEER_LOG_BYTES, "unix(%d)", (int)peer_pid(peer));
 	else
-		(void)peer_text(peer, text, size);
+		(void)peer_text(peer, text, PEER_LOG_BYTES);
+	e->address = text;
+	e->port = is_unix ? listen_port : peer->port;
 }
 
 /* It has no place in a pool: that of auth_user, where it waits for a lookup, is anybody's. */
@@ -112,18 +113,15 @@ static void client_vlog(struct client *c, struct log_event *e, const char *fmt, 
 static void client_vlog(struct client *c, struct log_event *e, const char *fmt, va_list args)
 {
 	struct log *l = c->worker->office->log;
-	const struct peer *peer = stream_peer(c->stream);
-	char text[LOG_TEXT_MAX], address[96], who[LOG_WHO_BYTES];
+	char text[LOG_TEXT_MAX], address[PEER_LOG_BYTES], who[LOG_WHO_BYTES];
 
 	if (e->level < LEVEL_DEBUG && client_login_only_knocks(c))
 		e->level = LEVEL_DEBUG;
 	if (!log_wants(l, e->level))
 		return;
-	address_of(c, address, sizeof(address));
+	client_log_address(e, stream_peer(c->stream), c->worker->config->settings.listen_port, address);
 	e->database = client_database(c);
 	e->user = client_user(c);
-	e->address = address;
-	e->port = peer->family == 1 ? c->worker->config->settings.listen_port : peer->port;
 	e->client = c->waiter.id;
 	vsnprintf(text, sizeof(text), fmt, args);
 	e->text = text;
@@ -155,7 +153,7 @@ void client_log(struct client *c, enum log_level level, const char *fmt, ...)
 
 void client_note(struct client *c, const char *class, const char *address, const char *text, const char *hint)
 {
-	char own[96];
+	char own[64];
 	struct error_note note = {.at_us = worker_now_us(c->worker),
 	                          .class = class,
 	                          .database = client_database(c),
@@ -167,10 +165,8 @@ void client_note(struct client *c, const char *class, const char *address, const
 
 	if (c->worker->errors == NULL || c->state == CLIENT_CLOSING || client_login_only_knocks(c))
 		return;
-	if (address == NULL) {
-		address_of(c, own, sizeof(own));
-		note.address = stream_peer(c->stream)->family == 1 ? "unix" : own;
-	}
+	if (address == NULL)
+		note.address = peer_text(stream_peer(c->stream), own, sizeof(own));
 	error_ring_add(c->worker->errors, &note);
 }
 
@@ -495,7 +491,7 @@ static void told_known(struct client *c, struct words *words)
 
 static void told_outage(struct client *c, struct outage *outage, bool known_before)
 {
-	struct words words = verdict_words(&outage->verdict, "FATAL");
+	struct words words = verdict_words(&outage->verdict);
 
 	told_note(&c->worker->told, stream_peer(c->stream), worker_now_us(c->worker));
 	c->untold = !telling_add(c->worker, c->entry.seat, outage);

@@ -281,8 +281,9 @@ enum step login_prove(struct client *c)
 	}
 	setup.binding = binding;
 	setup.binding_len = stream_binding(c->stream, binding);
-	setup.host =
-	    stream_peer(c->stream)->family == 1 ? "[local]" : peer_text(stream_peer(c->stream), host, sizeof(host));
+	setup.host = stream_peer(c->stream)->family == PEER_UNIX
+	                 ? "[local]"
+	                 : peer_text(stream_peer(c->stream), host, sizeof(host));
 	setup.ldap = way.rule != NULL && way.rule->ldap != NULL ? way.rule->ldap : w->config->ldap;
 	loop_random(w->loop, setup.random, sizeof(setup.random));
 	l->exchange = exchange_new(w->office->auth, &setup);

@@ -93,7 +93,67 @@ def test_each_line_of_a_full_configuration_counts(pooler, console):
 	assert reload(console) is None
 
 
+RULES = """\
+local all all trust
+host pgbouncer all all trust
+host app,second app 127.0.0.0/8 md5
+host "app" "other" 10.0.0.0 255.0.0.0 scram-sha-256 # there
+hostssl all third ::1/128 cert map=m
+hostnossl all /^a samehost reject
+"""
+
+MAPS = """\
+m app app
+m "O=x, CN=other" other
+m /^(.*)@example$ \\1
+"""
+
+
+@pytest.fixture
+def ruled(pooler):
+	"""With a file of each kind; attributes hba and ident are the paths."""
+	pooler.hba, pooler.ident = (os.path.join(pooler.folder, name) for name in ("hba", "ident"))
+	write(pooler.hba, RULES)
+	write(pooler.ident, MAPS)
+	pooler.settings.update(auth_type="hba", auth_hba_file=pooler.hba, auth_ident_file=pooler.ident)
+	pooler.write()
+	return pooler
+
+
+def test_each_line_of_rules_maps_and_users_counts(ruled, console):
+	assert reload(console) is None
+	for path, wrong in ((ruled.hba, "trust {}"), (ruled.ident, '{} "'), (ruled.userlist, "{}\0")):
+		with open(path, encoding="utf-8") as f:
+			text = f.read()
+		lines = text.splitlines()
+		assert len(lines) >= 3
+		for number, line in enumerate(lines, 1):
+			for broken_line in (wrong.format(line), "!"):
+				write(path, "\n".join([*lines[:number - 1], broken_line, *lines[number:]]))
+				assert f"({path}:{number})" in refused(console), broken_line
+		write(path, text)
+		assert reload(console) is None
+
+
 # Files
+
+def test_rules_and_maps_that_cannot_be_read_are_named(ruled, console):
+	assert reload(console) is None
+	directory = make_directory(os.path.join(ruled.folder, "directory"), ruled.who)
+	large = os.path.join(ruled.folder, "large")
+	with open(large, "wb") as f:
+		f.truncate(65 * 1024 * 1024)
+	for setting in ("auth_hba_file", "auth_ident_file"):
+		for path, reason in ((os.path.join(ruled.folder, "none"), "No such file or directory"), (directory, "Is a directory"), (large, "File too large")):
+			ruled.write(ruled.text() + f"{setting} = {path}\n")
+			detail = refused(console)
+			assert path in detail and reason in detail
+	os.unlink(ruled.ident)
+	ruled.write()
+	assert ruled.ident in refused(console)
+	write(ruled.ident, MAPS)
+	assert reload(console) is None and ruled.login("app").value("SELECT 1") == "1"
+
 
 def test_files_that_cannot_be_read_are_named(pooler, console):
 	directory = make_directory(os.path.join(pooler.folder, "directory"), pooler.who)

@@ -1,4 +1,4 @@
-"""The packages: Debian's are built in a copy and looked at in a root of their own, nothing is installed here; RPM's are read."""
+"""The packages, Debian's and RPM's: built in a copy and looked at in a root of their own, nothing is installed here."""
 
 import glob
 import grp
@@ -23,7 +23,7 @@ FILES_OF_PGBOUNCER = ["/etc/default/pgbouncer", "/etc/init.d/pgbouncer", "/etc/p
 
 
 def run(*command, **more):
-	done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=300, **more)
+	done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=900, **more)
 	assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
 	return done.stdout
 
@@ -229,12 +229,91 @@ def test_version_is_the_same_everywhere(built):
 	assert f"(pgweir {version})" in run(f"{built.root}/usr/bin/pgweir", "-V")
 
 
-def test_rpm_spec_is_understood():
-	out = run("rpmspec", "-P", os.path.join(ROOT, "rpm", "pgweir.spec"))
-	for line in ("Provides:       pgbouncer = 1.26.1", "Conflicts:      pgbouncer"):
-		assert line in out
-	# what it installs is there to be installed
-	for path in re.findall(r"(?:-m \d+|-f) (etc/\S+)", out):
-		assert os.path.exists(os.path.join(ROOT, path)), path
-	names = run("rpmspec", "-q", "--qf", "%{name} ", os.path.join(ROOT, "rpm", "pgweir.spec")).split()
-	assert names[:2] == ["pgweir", "pgweir-pgbouncer"]
+# RPM. Debian's rpmbuild does not have the macros of systemd, which other systems bring along.
+
+MACROS = {"_unitdir": "/usr/lib/systemd/system", "_sysusersdir": "/usr/lib/sysusers.d", "debug_package": "%{nil}",
+	**{f"systemd_{name}()": ":" for name in ("post", "preun", "postun_with_restart")}}
+
+THEIRS = """\
+Name: pgbouncer
+Version: 1.26.1
+Release: 1
+Summary: stand-in
+License: none
+BuildArch: noarch
+%description
+%install
+install -d %{buildroot}/etc/pgbouncer
+touch %{buildroot}/etc/pgbouncer/pgbouncer.ini %{buildroot}/etc/pgbouncer/userlist.txt
+%files
+%config(noreplace) /etc/pgbouncer/pgbouncer.ini
+%config(noreplace) /etc/pgbouncer/userlist.txt
+"""
+
+
+def build_rpms(top, spec, **more):
+	"""name -> file"""
+	defines = [word for name, value in {"_topdir": top, **MACROS}.items() for word in ("--define", f"{name} {value}")]
+	run("rpmbuild", "-bb", "--nodeps", *defines, spec, **more)
+	return {run("rpm", "-qp", "--qf", "%{name}", path): path for path in glob.glob(f"{top}/RPMS/*/*.rpm")}
+
+
+@pytest.fixture(scope="module")
+def rpms(built):
+	"""From the source archive. A stand-in for the package of PgBouncer is among them."""
+	top = os.path.join(os.path.dirname(built.source), "rpm")
+	os.makedirs(f"{top}/SOURCES")
+	run("make", "-s", "dist-xz", cwd=built.source)
+	shutil.move(*glob.glob(f"{built.source}/pgweir-*.tar.xz"), f"{top}/SOURCES")
+	with open(f"{top}/pgbouncer.spec", "w") as f:
+		f.write(THEIRS)
+	build_rpms(top, f"{top}/pgbouncer.spec")
+	return build_rpms(top, f"{ROOT}/rpm/pgweir.spec", env={**os.environ, "PATH": "/usr/lib/ccache:" + os.environ["PATH"]})
+
+
+def rpm(root, *arguments):
+	os.makedirs(root, exist_ok=True)
+	run("rpm", "--root", root, "--noscripts", "--nodeps", *arguments)
+
+
+def test_rpms_have_their_files(rpms):
+	def files(name):
+		lines = run("rpm", "-qp", "--qf", "[%{FILENAMES} %{FILEMODES:perms} %{FILEUSERNAME}:%{FILEGROUPNAME}\n]", rpms[name]).splitlines()
+		return {path: (mode, owner) for path, mode, owner in map(str.split, lines)}
+
+	ours = files("pgweir")
+	assert {"/usr/bin/pgweir", "/etc/pgweir/pgweir.ini", "/etc/logrotate.d/pgweir", "/usr/lib/systemd/system/pgweir.service",
+		"/usr/lib/systemd/system/pgweir.socket", "/usr/lib/sysusers.d/pgweir.conf"} <= set(ours)
+	assert ours["/etc/pgweir/userlist.txt"] == ("-rw-r-----", "root:pgweir") and not set(ours) & set(FILES_OF_PGBOUNCER)
+	# who owns that file is there before it
+	assert "useradd --system --gid pgweir" in run("rpm", "-qp", "--scripts", rpms["pgweir"])
+	assert {"/usr/lib/systemd/system/pgbouncer.service", "/usr/lib/pgweir/pgbouncer"} <= set(files("pgweir-pgbouncer"))
+	name = rpms["pgweir-pgbouncer"]
+	assert "pgbouncer = 1.26.1\n" in run("rpm", "-qp", "--provides", name) and run("rpm", "-qp", "--conflicts", name) == "pgbouncer\n"
+
+
+def test_rpms_unit_is_understood(rpms, built, folder):
+	path = os.path.join(folder, "pgbouncer.service")
+	root = os.path.join(os.path.dirname(built.source), "rpm-unit")
+	rpm(root, "-i", rpms["pgweir-pgbouncer"])
+	assert os.readlink(f"{root}/usr/lib/pgweir/pgbouncer") == "../../bin/pgweir"
+	with open(f"{root}/usr/lib/systemd/system/pgbouncer.service") as f, open(path, "w") as to:
+		text = f.read()
+		assert "ExecStart=/usr/lib/pgweir/pgbouncer /etc/pgbouncer/pgbouncer.ini\n" in text and "User=pgbouncer\n" in text
+		to.write(text.replace("=/usr/lib/pgweir/pgbouncer ", f"={built.root}/usr/bin/pgweir "))
+	done = subprocess.run(["systemd-analyze", "verify", "--man=no", path], capture_output=True, text=True, timeout=60)
+	os.unlink(path)
+	assert done.returncode == 0 and done.stdout + done.stderr == ""
+
+
+def test_configuration_stays_when_one_rpm_takes_the_others_place(rpms, built):
+	root = os.path.join(os.path.dirname(built.source), "rpm-root")
+	rpm(root, "-i", rpms["pgbouncer"])
+	with open(f"{root}/etc/pgbouncer/pgbouncer.ini", "w") as f: # the other is as it came
+		f.write("mine\n")
+	for leaving, coming in (("pgbouncer", "pgweir-pgbouncer"), ("pgweir-pgbouncer", "pgbouncer")):
+		rpm(root, "-i", rpms[coming])
+		rpm(root, "-e", leaving)
+		assert {"pgbouncer.ini", "userlist.txt"} <= set(os.listdir(f"{root}/etc/pgbouncer")), coming
+		with open(f"{root}/etc/pgbouncer/pgbouncer.ini") as f:
+			assert f.read() == "mine\n"

@@ -162,6 +162,9 @@ FAULTS = {
 		sql("UPDATE pg_database SET datname = 'gone' WHERE datname = 'vault'"),
 		both(HEALTHY, sql("UPDATE pg_database SET datname = 'vault' WHERE datname = 'gone'")),
 		("dbname=", '"store"'), (r"pooler\.ini:2",)),
+	"database that takes no connections": Fault("REFUSED", ("55000",), 'database "vault" is not currently accepting connections',
+		sql("ALTER DATABASE vault ALLOW_CONNECTIONS false"), both(HEALTHY, sql("ALTER DATABASE vault ALLOW_CONNECTIONS true")),
+		(r'ALTER DATABASE "?vault"? ALLOW_CONNECTIONS true',)),
 	"slots left for superusers only": Fault("UNREACHED", ("53300",),
 		"remaining connection slots are reserved for non-replication superuser connections", lambda scene: scene.fill("filler"),
 		both(lambda scene: scene.empty(), HEALTHY), ("max_connections", "reserved", "pool size", "pg_stat_activity")),
@@ -645,6 +648,21 @@ def test_right_password_in_auth_file_helps_as_soon_as_it_is_read(scene_of):
 	pooler.write()
 	pooler.console("RELOAD")
 	until(lambda: is_served(pooler, USER, ENTRY, "another"), 20, "service is back")
+
+
+def test_parameter_of_the_entry_that_the_server_refuses_is_named_with_the_entry(scene_of):
+	scene = scene_of("no pg_hba.conf entry")
+	pooler = scene.start(LONG)
+	pooler.databases[ENTRY] += " timezone=Mars/Base"
+	pooler.write()
+	pooler.console("RELOAD")
+	message, _ = scene.first_client()
+	assert (message.code, message.text) == ("22023", 'invalid value for parameter "TimeZone": "Mars/Base"')
+	assert re.search(rf'timezone.* \[databases\] entry "{ENTRY}" \(.*pooler\.ini:2\)', message.fields["H"])
+	pooler.databases[ENTRY] = pooler.databases[ENTRY].replace("Mars/Base", "Asia/Tokyo")
+	pooler.write()
+	pooler.console("RELOAD")
+	until(scene.is_served, 20, "service is back")
 
 
 def test_wrong_password_is_tried_ever_more_slowly(scene_of):

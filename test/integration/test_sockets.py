@@ -279,17 +279,6 @@ def test_descriptor_that_is_no_listening_socket_is_fatal(start_pooler):
 	assert "FATAL failed to set up socket passed from service manager (fd 3): Socket operation on non-socket" in log
 
 
-@pytest.fixture
-def manager(folder):
-	path = os.path.join(folder, "notify")
-	with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
-		s.bind(path)
-		os.chmod(path, 0o777)
-		s.settimeout(15)
-		yield s, path
-	os.unlink(path)
-
-
 def test_systemd_is_told_of_start_reload_and_end(start_pooler, manager):
 	s, path = manager
 	pooler = start_pooler(start_program=activated([], path), stats_period=600)

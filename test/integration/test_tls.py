@@ -595,6 +595,19 @@ def test_new_servers_get_what_is_chosen(start_pooler, tls_cluster, certified, rs
 		assert all(re.fullmatch(CHOICES[choice], tls) for tls in tls_of_servers(pooler))
 
 
+def test_each_database_may_choose_for_its_servers(start_pooler, tls_cluster, certified, rsa):
+	certified(rsa)
+	lines = {f"db{n}": " ".join(f"server_{one.replace(' = ', '=')}" for one in choice.split(", ")) for n, choice in enumerate(CHOICES)}
+	pooler = start_pooler(databases={name: f"host=127.0.0.1 port={tls_cluster.port} dbname=app server_tls_sslmode=require {line}"
+		for name, line in lines.items()})
+	for name in lines:
+		with pooler.login("app", name) as w:
+			assert is_encrypted(w)
+	found = {row["database"]: row["tls"] for row in pooler.console("SHOW SERVERS")}
+	for name, pattern in zip(lines, CHOICES.values()):
+		assert re.fullmatch(pattern, found[name])
+
+
 def test_a_cancel_request_to_an_encrypted_server_is_encrypted(start_pooler, tls_cluster):
 	pooler = behind(start_pooler, tls_cluster, server_tls_sslmode="require")
 	with pooler.login() as w:
@@ -647,6 +660,22 @@ def test_a_server_that_agrees_and_then_does_not_shake_hands_is_told(start_pooler
 	assert "could not establish TLS" in first_error(through(start_pooler, gate)).text
 
 
+def relay(client, server):
+	"""Passes on what either says until one of them has ended."""
+	def passes(source, target):
+		try:
+			data = source.recv(1 << 16)
+		except TimeoutError:
+			return True
+		target.sendall(data)
+		return bool(data)
+
+	client.settimeout(0.02)
+	server.settimeout(0.02)
+	while passes(client, server) and passes(server, client):
+		pass
+
+
 class DirectServer:
 	"""PostgreSQL 17's way of beginning with TLS, in front of an older server: the handshake first, with ALPN."""
 
@@ -662,18 +691,7 @@ class DirectServer:
 		with self.context.wrap_socket(connection, server_side=True) as client, \
 				socket.create_connection(("127.0.0.1", self.cluster.port)) as server:
 			self.chosen.append(client.selected_alpn_protocol())
-			client.settimeout(0.02)
-			server.settimeout(0.02)
-			while all(self._pass(a, b) for a, b in ((client, server), (server, client))):
-				pass
-
-	def _pass(self, source, target):
-		try:
-			data = source.recv(1 << 16)
-		except TimeoutError:
-			return True
-		target.sendall(data)
-		return bool(data)
+			relay(client, server)
 
 
 def test_tls_to_a_server_may_begin_at_once(start_pooler, cluster, gate, authority, ours):
@@ -727,18 +745,7 @@ class Middle:
 		connection.recv(8)
 		connection.sendall(b"S")
 		with self.context.wrap_socket(connection, server_side=True) as client, secured(Wire(self.cluster.port)) as server:
-			client.settimeout(0.02)
-			server.sock.settimeout(0.02)
-			while all(self._pass(a, b) for a, b in ((client, server.sock), (server.sock, client))):
-				pass
-
-	def _pass(self, source, target):
-		try:
-			data = source.recv(1 << 16)
-		except TimeoutError:
-			return True
-		target.sendall(data)
-		return bool(data)
+			relay(client, server.sock)
 
 
 def test_a_login_at_a_server_is_bound_to_the_connection(start_pooler, tls_cluster, gate, authority):

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "os/file.h"
+#include "os/win32/code.h"
 #include "os/win32/service.h"
 #include "os/win32/wide.h"
 

@@ -15,6 +15,7 @@
 #include "os/file.h"
 #include "os/service_manager.h"
 #include "os/service_text.h"
+#include "os/win32/code.h"
 #include "os/win32/service.h"
 #include "os/win32/wide.h"
 
@@ -25,26 +26,6 @@
 #define SOURCES L"Sources" /* and the names of its events' sources */
 #define STOP_LOOK_MS 200u
 #define STOP_PATIENCE_MS 30000u
-
-struct win32_text win32_error_text(DWORD code)
-{
-	struct win32_text t;
-	wchar_t wide[256];
-	DWORD n = FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, NULL, code, 0, wide,
-	                         sizeof(wide) / sizeof(wide[0]), NULL);
-	char *text;
-
-	while (n > 0 && (wide[n - 1] == L'\n' || wide[n - 1] == L'\r' || wide[n - 1] == L'.' || wide[n - 1] == L' '))
-		n--;
-	wide[n < 255 ? n : 255] = L'\0';
-	text = n == 0 ? NULL : utf8_of(wide);
-	if (text == NULL)
-		snprintf(t.text, sizeof(t.text), "error %lu", code);
-	else
-		snprintf(t.text, sizeof(t.text), "%s (error %lu)", text, code);
-	mem_free(text);
-	return t;
-}
 
 /* ---- one registration ---- */
 

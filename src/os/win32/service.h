@@ -12,12 +12,6 @@
 #include "base/log.h"
 #include "os/service_manager.h"
 
-/* What the system calls an error, in its language, without the full stop. */
-struct win32_text {
-	char text[512];
-};
-struct win32_text win32_error_text(DWORD code);
-
 /* Where the Event Log looks for the sources of the application log: "…\NAME". */
 #define EVENT_SOURCES L"SYSTEM\\CurrentControlSet\\Services\\EventLog\\Application\\"
 

@@ -21,7 +21,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	static const char *const names[] = {"check.ini", "users.txt", "client.key", "server.key", "own.key", "log"};
+	static const char *const names[] = {"pgweir.ini", "users.txt", "client.key", "server.key", "own.key", "log"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -62,7 +62,7 @@ static void files_are_those_that_are_there_and_hold_secrets(void **state)
 
 	(void)state;
 	expect(c, "");
-	make("check.ini", 0600);
+	make("pgweir.ini", 0600);
 	make("users.txt", 0600);
 	expect(c, "auth_file users.txt: passwords\n");
 	c->is_user_list_made = true;
@@ -75,12 +75,12 @@ static void files_are_those_that_are_there_and_hold_secrets(void **state)
 	expect(c, "auth_file users.txt: nothing\n");
 	config_unref(c);
 	c = configured("[databases]\na = host=h password=p\n[pgbouncer]\n", "");
-	expect(c, "configuration file check.ini: passwords\n");
+	expect(c, "configuration file pgweir.ini: passwords\n");
 	c->is_file_made = true;
 	expect(c, "");
 	config_unref(c);
 	c = configured("[pgbouncer]\nhttp_auth_user=u\nhttp_auth_password=p\n", "");
-	expect(c, "configuration file check.ini: passwords\n");
+	expect(c, "configuration file pgweir.ini: passwords\n");
 	config_unref(c);
 	c = configured(
 	    "[pgbouncer]\nauth_ldap_options = ldapserver=h ldapbasedn=dc=x ldapbinddn=cn=y ldapbindpasswd=z\n", "");
