@@ -218,7 +218,7 @@ static void pass(struct scene *t, uint64_t us)
 {
 	for (uint64_t at_us = 0; at_us < us; at_us += STEP_US) {
 		clock_us += STEP_US;
-		bench_settle(&t->b);
+		bench_rest(&t->b);
 	}
 }
 

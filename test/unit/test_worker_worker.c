@@ -107,7 +107,7 @@ static void a_worker_that_is_freed_closes_everything(void **state)
 	(void)state;
 	bench_init(&b, "auth_type=trust\npool_mode=transaction");
 	c = scene_running(&b, &s, "select 1");
-	timer_free(b.worker_stop);
+	bench_leave_worker(&b);
 	worker_free(b.w);
 	side_read(c);
 	side_read(s);
@@ -116,7 +116,7 @@ static void a_worker_that_is_freed_closes_everything(void **state)
 	/* what the bench's end needs */
 	b.w = worker_new(b.office, 0, b.conf);
 	assert_non_null(b.w);
-	b.worker_stop = timer_new(b.w->loop, bench_stop, b.w->loop);
+	bench_watch_worker(&b);
 	bench_fini(&b);
 }
 

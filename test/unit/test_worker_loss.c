@@ -1,58 +1,9 @@
 /* Servers that die: before they were used they are replaced without a word, afterwards their client is told whole. */
-#include "../find.h"
-#include "../worker_scene.h"
+#include "find.h"
+#include "loss_scene.h"
 
 static const char fatal[] = "E\0\0\0\054SFATAL\0VFATAL\0C57P01\0Mterminating conn\0\0";
 static const char farewell[] = "N\0\0\0\055SWARNING\0VWARNING\0C57P02\0Manother crash\0\0";
-
-/* Sends without letting anything happen: what several sides do so happens in one moment. */
-static void raw(struct side *s, const char *data, size_t len)
-{
-	assert_int_equal(pair_send(s->fd, data, len), len);
-}
-
-static void raw_query(struct side *c, const char *sql)
-{
-	struct str out;
-
-	str_init(&out, 4096);
-	message_query(&out, sql);
-	raw(c, str_text(&out), out.len);
-	str_fini(&out);
-}
-
-static void raw_close(struct side *s)
-{
-	socket_close(s->fd);
-	s->fd = -1;
-	s->ended = true;
-}
-
-static void assert_asked(const struct side *s, const char *sql)
-{
-	size_t len;
-	const char *got = side_last(s, 'Q', &len);
-
-	assert_non_null(got);
-	assert_string_equal(got, sql);
-}
-
-/* Another server is opened and serves the client, which has noticed nothing. */
-static void another_serves(struct bench *b, struct side *c, const char *sql)
-{
-	struct side *s = bench_server(b);
-	size_t len;
-
-	assert_non_null(s);
-	say_welcome(b, s);
-	scene_set_done(b, s);
-	assert_asked(s, sql);
-	scene_done(b, s, "SELECT 9", 'I');
-	assert_null(side_last(c, 'E', &len));
-	assert_null(side_last(c, 'N', &len));
-	assert_string_equal(side_last(c, 'C', &len), "SELECT 9");
-	assert_false(c->ended);
-}
 
 static struct side *scene_answered(struct bench *b, struct side **s)
 {
@@ -194,61 +145,6 @@ static void an_idle_server_that_says_something_odd_as_a_query_comes_is_replaced(
 	raw(s, "D\0\0\0\6\0\0", 7);
 	another_serves(&b, c, "select 2");
 	bench_fini(&b);
-}
-
-/* ---- dying between the loop's look and our write ---- */
-
-struct killer {
-	struct stream *stream;
-	struct side *victim;
-};
-
-static void kill_now(void *owner, enum stream_event event)
-{
-	struct killer *k = (struct killer *)owner;
-
-	(void)event;
-	stream_pause(k->stream);
-	if (k->victim->fd >= 0)
-		raw_close(k->victim);
-}
-
-static void a_query_that_the_system_refuses_to_send_goes_to_another_server(void **state)
-{
-	static const struct peer nobody;
-
-	(void)state;
-	for (int variant = 0; variant < 3; variant++) {
-		bool fits = variant > 0, in_halves = variant == 2;
-		struct bench b;
-		struct side *s, *c;
-		struct killer killer;
-		int fd[2];
-
-		bench_init(&b, "auth_type=trust\npool_mode=transaction");
-		c = fits ? scene_running(&b, &s, "select 1") : scene_login(&b, &s);
-		if (fits)
-			scene_done(&b, s, "SELECT 1", 'I');
-		str_clear(&c->got);
-		assert_true(pair_make(fd));
-		killer.stream = stream_adopt(fd[0], &nobody);
-		killer.victim = s;
-		assert_true(stream_join(killer.stream, b.w->loop, kill_now, &killer));
-		/* ready before the client, and seen in the same look */
-		assert_int_equal(pair_send(fd[1], "!", 1), 1);
-		if (in_halves) {
-			raw(c, "Q\0\0\0\015sel", 8);
-			bench_settle(&b);
-			raw(c, "ect 2", 6);
-		} else {
-			raw_query(c, "select 2");
-		}
-		another_serves(&b, c, "select 2");
-		assert_int_equal(only_client(&b)->n_losses, 1);
-		stream_close(killer.stream);
-		socket_close(fd[1]);
-		bench_fini(&b);
-	}
 }
 
 static void after_four_servers_that_died_before_the_query_the_client_is_told(void **state)
@@ -437,7 +333,6 @@ int main(void)
 	    cmocka_unit_test(a_pipeline_is_sent_whole_to_another_server),
 	    cmocka_unit_test(what_an_idle_server_said_is_read_before_it_is_used),
 	    cmocka_unit_test(an_idle_server_that_says_something_odd_as_a_query_comes_is_replaced),
-	    cmocka_unit_test(a_query_that_the_system_refuses_to_send_goes_to_another_server),
 	    cmocka_unit_test(after_four_servers_that_died_before_the_query_the_client_is_told),
 	    cmocka_unit_test(a_query_that_was_sent_is_not_sent_again),
 	    cmocka_unit_test(the_words_of_a_crash_are_the_last_that_the_client_reads),
