@@ -84,7 +84,7 @@ static void files_are_those_that_are_there_and_hold_secrets(void **state)
 	config_unref(c);
 	c = configured(
 	    "[pgbouncer]\nauth_ldap_options = ldapserver=h ldapbasedn=dc=x ldapbinddn=cn=y ldapbindpasswd=z\n", "");
-	expect(c, "configuration file check.ini: passwords\n");
+	expect(c, "configuration file pgweir.ini: passwords\n");
 	config_unref(c);
 }
 
