@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "os/service_manager.h"
+#include "os/win32/code.h"
 #include "os/win32/service.h"
 #include "os/win32/wide.h"
 
