@@ -39,7 +39,8 @@ const struct control *web_control(const struct web *w);
 struct console *web_console(const struct web *w);
 
 /* Answers by a view: `write(w, r, v)` is called when the rows are there, and answers; without memory, or at the end of
-   the process, the request is answered with 503. Views beyond a few at a time wait for each other. */
+   the process, the request is answered with 503. Requests that wait for the same share a view; views beyond a few at a
+   time wait for each other. */
 void web_show(struct web *w, struct http_request *r, const struct topic *topic, web_write *write);
 
 #endif

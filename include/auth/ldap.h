@@ -7,6 +7,9 @@
 #include "auth/ask.h"
 #include "base/str.h"
 
+/* Before threads that may ask: the library's very first call must be over when others begin (ldap_initialize(3)). */
+void ldap_prepare(void);
+
 /*
  * Tries the user's password at the server: as prefix, name and suffix, or as the one entry that is found below the
  * base. Blocks, but only so long: see the bounds in ldap.c.

@@ -30,9 +30,6 @@ const char *secret_kind_text(enum secret_kind kind);  /* "a plain password", "an
 const char *secret_text(const struct secret *s);
 size_t secret_len(const struct secret *s);
 
-/* Equal content, for "have the credentials changed?". NULL equals an empty one. */
-bool secret_same(const struct secret *a, const struct secret *b);
-
 /* SECRET_SCRAM: what the text says. SECRET_PLAIN: what has been remembered, NULL if nothing yet. Else NULL. */
 const struct scram_verifier *secret_verifier(const struct secret *s);
 

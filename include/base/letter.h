@@ -15,7 +15,7 @@
 struct letter {
 	struct letter *next; /* in a queue or mailbox */
 	uint16_t to;         /* worker number or TO_MAIN, set by whoever decides to send it */
-	uint8_t kind;        /* which thing this is embedded in, and what is asked; see worker/post.h */
+	uint8_t kind;        /* which thing this is embedded in, and what is asked; see worker/office.h */
 };
 
 /* Letters in the order they shall be posted; owned by one thread. */

@@ -91,6 +91,17 @@ static inline void list_move_all(struct list *to, struct list *from)
 /* Walks a list whose nodes are not removed during the walk. */
 #define list_each(node, head) for ((node) = (head)->next; (node) != (head); (node) = (node)->next)
 
+/* How many nodes it has: it counts them. */
+static inline unsigned list_count(const struct list *head)
+{
+	const struct list *node;
+	unsigned n = 0;
+
+	list_each (node, head)
+		n++;
+	return n;
+}
+
 /* Walks a list; `node` itself may be removed or freed during its step. */
 #define list_each_safe(node, after, head)                                                                              \
 	for ((node) = (head)->next, (after) = (node)->next; (node) != (head); (node) = (after), (after) = (node)->next)

@@ -13,7 +13,6 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -80,8 +79,12 @@ bool log_wants(const struct log *l, enum log_level level);
  * further lines of theirs begins with a tab. JSON: time, level, pid, and the members in their order. */
 void log_event(struct log *l, const struct log_event *e);
 
+/* How text names the connection that an event is about, for `who`: "C-0x55d0c0de: app/ann@10.0.0.5:40312". `side` is
+ * 'C' or 'S'. */
+#define LOG_WHO_BYTES (3 * LOG_NAME_MAX)
+void log_name_connection(const struct log_event *e, char side, const void *connection, char who[LOG_WHO_BYTES]);
+
 /* Any thread. One record of text alone; newlines inside become newline and tab. */
 void log_write(struct log *l, enum log_level level, const char *fmt, ...) PRINTF(3, 4);
-void log_vwrite(struct log *l, enum log_level level, const char *fmt, va_list args) PRINTF(3, 0);
 
 #endif

@@ -31,9 +31,19 @@ enum auth_type {
 	AUTH_TYPE_SCRAM
 };
 
-/* Why some of them may be refused: libraries are optional. */
+/* Libraries are optional: why a build without one refuses what needs it. CONF_LACKS_…: NULL where it is there. */
 #define CONF_NO_PAM "pam is not supported by this build: libpam was not there when it was configured"
 #define CONF_NO_LDAP "ldap is not supported by this build: libldap was not there when it was configured"
+#ifdef HAVE_PAM
+#define CONF_LACKS_PAM NULL
+#else
+#define CONF_LACKS_PAM CONF_NO_PAM
+#endif
+#ifdef HAVE_LDAP
+#define CONF_LACKS_LDAP NULL
+#else
+#define CONF_LACKS_LDAP CONF_NO_LDAP
+#endif
 
 /* Values of pool_mode. */
 enum pool_mode { POOL_MODE_SESSION, POOL_MODE_TRANSACTION, POOL_MODE_STATEMENT };
@@ -126,8 +136,6 @@ enum setting_id setting_find(const char *name);
 /* Facts of a row. `setting_default` is the text that SHOW CONFIG prints, NULL for SQL NULL. */
 const char *setting_name(enum setting_id id);
 const char *setting_default(enum setting_id id);
-const char *setting_doc(enum setting_id id);
-const char *setting_note(enum setting_id id);
 
 /* False if a change waits for a restart. */
 bool setting_is_changeable(enum setting_id id);

@@ -37,6 +37,10 @@ bool value_measure(const char *text, const struct value_unit *units, uint64_t ma
 /* The same as text, in the largest unit that is exact: "1d". 0 is "0". */
 const char *value_measure_text(uint64_t value, const struct value_unit *units, char *buf, size_t size);
 
+/* Takes the quoted text that `*at` begins with off it, in place and without the quotes; two of them inside stand for
+   one. NULL if it is not closed. */
+char *value_take_quoted(char **at) MUST_USE;
+
 /* Index of `text` in a list of words that ends with NULL, ASCII case ignored; -1 if it is not there. */
 int value_word(const char *text, const char *const *words);
 

@@ -16,7 +16,6 @@ struct counters {
 struct counter_row {
 	const char *name;
 	enum counter_unit unit;
-	const char *doc;
 	size_t offset; /* of the uint64_t in struct counters */
 };
 
@@ -26,7 +25,7 @@ extern const struct counter_row counter_rows[];
 /* Adds every counter of `more` to `sum`. */
 void counters_add(struct counters *sum, const struct counters *more);
 
-/* sum − less: what has been counted since `less` was copied. */
-void counters_subtract(struct counters *sum, const struct counters *less);
+/* What came on top since `old`; pools that were freed took theirs along, that is no less than nothing. */
+struct counters counters_since(const struct counters *now, const struct counters *old);
 
 #endif

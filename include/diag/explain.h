@@ -130,8 +130,8 @@ unsigned explain_choose(const struct facts *facts);
 /* True for a wrong password (28P01 from the server): such attempts are repeated ever more slowly. */
 bool verdict_is_wrong_password(const struct verdict *v);
 
-/* The words of an ErrorResponse with this severity; they point into the verdict. */
-struct words verdict_words(const struct verdict *v, const char *severity);
+/* The words of an ErrorResponse that is FATAL; they point into the verdict. */
+struct words verdict_words(const struct verdict *v);
 
 /* What the row of a class is for: for documents and the test that walks the table. */
 struct explain_row {

@@ -23,7 +23,5 @@ bool tls_context_make(const struct tls_settings *s, struct shared *was, struct s
 enum tls_mode tls_context_mode(const struct shared *context);
 /* Towards servers: the handshake comes first, without asking. */
 bool tls_context_is_direct(const struct shared *context);
-/* The file of authorities; empty: none is named. */
-const char *tls_context_ca_file(const struct shared *context);
 
 #endif

@@ -33,7 +33,8 @@ bool service_journal(enum log_level level, const char *text);
 uint64_t service_watchdog_us(void);
 /* "RELOADING=1", with the time that goes with it. */
 bool service_notify_reloading(void) MUST_USE;
-/* "STOPPING=1": the end begins. Windows also wants to know how long it may take: after that it is told to end at once.
+/* "STOPPING=1": the end begins. Windows also wants to know how long it may take: if it has ordered the end, it tells us
+ * to end at once then.
  */
 bool service_notify_stopping(uint64_t most_us) MUST_USE;
 /* Everything is being paused, is paused, or is not any more. systemd has no states for that. */

@@ -33,10 +33,11 @@ enum service_run service_run(uint32_t (*serve)(void *arg), void *arg) MUST_USE;
 
 enum service_begin { SERVICE_DELAYED, SERVICE_AUTOMATIC, SERVICE_ON_DEMAND };
 
-/* A file that the service uses. */
+/* A file that the service uses, or a directory. */
 enum service_use {
 	SERVICE_READS,
-	SERVICE_WRITES /* and makes it, renames it, removes it, with others beside it */
+	SERVICE_ENTERS, /* a directory: it works there, and sees which files there are */
+	SERVICE_WRITES  /* and makes it, renames it, removes it, with others beside it */
 };
 
 struct service_file {

@@ -14,8 +14,8 @@ struct wakeup;
 
 enum signal {
 	SIGNAL_RELOAD,    /* SIGHUP; the service manager's PARAMCHANGE */
-	SIGNAL_STOP,      /* SIGTERM; STOP and PRESHUTDOWN: clients may finish */
-	SIGNAL_INTERRUPT, /* SIGINT; Ctrl-C: transactions may finish */
+	SIGNAL_STOP,      /* SIGTERM: clients may finish */
+	SIGNAL_INTERRUPT, /* SIGINT; Ctrl-C, STOP and PRESHUTDOWN: transactions may finish */
 	SIGNAL_QUIT,      /* SIGQUIT; Ctrl-Break, the console is closed: at once */
 	SIGNAL_PAUSE,     /* SIGUSR1; PAUSE */
 	SIGNAL_RESUME     /* SIGUSR2; CONTINUE */

@@ -49,9 +49,11 @@ struct address {
 	} u;
 };
 
+enum peer_family { PEER_NONE = 0, PEER_UNIX = 1, PEER_V4 = 4, PEER_V6 = 6 };
+
 /* Who is at the other end, in few bytes: kept for every client. */
 struct peer {
-	uint8_t family;    /* 0: none, else 4, 6, or 1 for a Unix socket */
+	uint8_t family;    /* enum peer_family */
 	uint16_t port;     /* TCP port; 0 for Unix */
 	uint8_t bytes[16]; /* address; Unix: pid (4 bytes) then uid (4 bytes), native order */
 };
@@ -68,6 +70,9 @@ struct socket_options {
    also begin with a drive, and there are no abstract names. */
 bool address_from_text(struct address *a, const char *text, uint16_t port) MUST_USE;
 
+/* An IPv4 or IPv6 address as the system hands it out; false for all others. */
+bool address_from_sockaddr(struct address *a, const struct sockaddr *from, size_t len) MUST_USE;
+
 /* The address without port ("10.0.0.5", "::1", "unix"); `size` at least 64. */
 const char *address_text(const struct address *a, char *buf, size_t size);
 uint16_t address_port(const struct address *a);
@@ -75,6 +80,7 @@ bool address_is_unix(const struct address *a);
 /* 127.0.0.0/8 or ::1: nobody else's machine gets there. */
 bool address_is_loopback(const struct address *a);
 bool address_same(const struct address *a, const struct address *b);
+bool address_is_among(const struct address *a, const struct address *list, int n);
 
 /* Whether this machine has the address of a TCP peer, or, with `networks`, has an address in the same network. False
    also if the system does not say. Asks the system. */

@@ -97,7 +97,7 @@ struct place {
 	uint64_t idle_since_us;
 	uint64_t lent_us, holder; /* LENT: since when, and to which client (its id) */
 	struct letter letter;     /* GIVE, HERE or CLOSE */
-	bool letter_posted;       /* until its reader has called place_letter_read */
+	bool letter_posted;       /* until its reader has called pool_letter_read */
 };
 
 /* A client's place in a queue; embedded in the client. Guarded by: seat->pool->lock while queued. */
@@ -244,7 +244,7 @@ enum due {
 	DUE_CLOSED
 };
 
-/* Letter kinds that pools send; worker/post.h has the rest. */
+/* Letter kinds that pools send; worker/office.h has the rest. */
 enum pool_letter {
 	LETTER_GIVE = 1, /* place: to its owner: leave the loop and pass it on as HERE */
 	LETTER_HERE,     /* place: has arrived at its seat's worker */
@@ -415,7 +415,7 @@ void pool_keep_seat(struct seat *s, bool keep);
 /* Reading of a LOOK begins: another may be posted from now on. True if seat->settings are others than before. */
 bool pool_look_begins(struct seat *s);
 
-/* What main needs to know for opening; asking again is allowed from now on unless `keep_asking_shut`. */
+/* What main needs to know for opening. */
 struct pool_need {
 	enum pool_state state;
 	uint32_t usable; /* servers that have logged in */

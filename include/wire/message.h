@@ -66,6 +66,9 @@ struct report {
 /* False: malformed (no terminator, bytes behind it). Unknown fields are skipped. */
 bool report_parse(struct report *report, const char *body, size_t len) MUST_USE;
 
+/* What a body that is malformed or was cut off still says, field by field, the last one as far as it goes. */
+void report_read_broken(struct report *report, const char *body, size_t len);
+
 /*
  * Appends what can be read of a body that is malformed, or that was cut off, as a well-formed one: report_parse takes
  * it. A field without an end is kept as far as it goes, but not half a character of UTF-8. Adds at most
@@ -86,10 +89,8 @@ bool message_parse_authentication(const char *body, size_t len, uint32_t *code, 
 /* NegotiateProtocolVersion: the version offered; the names are counted only. */
 bool message_parse_negotiate(const char *body, size_t len, uint32_t *version, uint32_t *n_names) MUST_USE;
 
-enum message_side { FROM_CLIENT, FROM_SERVER };
-
 /* "ParameterStatus", for logs; "message of type 0x7f" is written by the caller when this is NULL. */
-const char *message_name(enum message_side side, uint8_t type);
+const char *server_message_name(uint8_t type);
 
 /* Codes of authentication requests. */
 enum auth_request {
@@ -172,7 +173,6 @@ void message_sasl_initial(struct str *out, const char *mechanism, const char *da
 void message_sasl_response(struct str *out, const char *data, size_t len);
 void message_copy_fail(struct str *out, const char *why);
 void message_sync(struct str *out);
-void message_terminate(struct str *out);
 void message_ssl_request(struct str *out);
 void message_cancel_request(struct str *out, uint32_t pid, const void *key, size_t key_len);
 

@@ -110,13 +110,18 @@ void client_run(struct client *c);
 /* Has it run at the end of this turn. */
 void client_run_soon(struct client *c);
 
+/* Where a client is, as the log has it: "10.0.0.5", "unix(4711)" with our port, as in PgBouncer. Lives in `text`. */
+#define PEER_LOG_BYTES 64
+void client_log_address(struct log_event *e, const struct peer *peer, int listen_port, char text[PEER_LOG_BYTES]);
+
 /* Its state in words, for people. */
 const char *client_state_text(enum client_state state);
 
 /* Safe to call from anywhere on the client's worker, any number of times. `why` is for the log, e.g. "client close
  * request". */
 void client_close(struct client *c, const char *why);
-/* Sends FATAL first, if its stream is at a message boundary, and ReadyForQuery to a client in the queue. */
+/* Sends FATAL first, if its stream is at a message boundary, and ReadyForQuery behind it if the client has sent a
+   request that no server has. */
 void client_fail(struct client *c, const struct words *words);
 /* FATAL 08P01 (or `precise` if error_sqlstate says so) with a plain text. */
 void client_fail_text(struct client *c, const char *precise, const char *text);

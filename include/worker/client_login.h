@@ -37,8 +37,6 @@ void client_login_account(struct worker *w, struct letter *letter);
 /* The letter LETTER_CLIENT_ANSWER. */
 void client_login_answer(struct worker *w, struct letter *letter);
 
-/* On its seat's worker: waits for the pool's welcome, or is welcomed. */
-void client_login_greet(struct client *c);
 /* The pool has a welcome now. */
 void client_login_welcome(struct client *c);
 

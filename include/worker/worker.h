@@ -96,6 +96,8 @@ struct worker *worker_new(struct office *o, uint16_t number, const struct config
 void worker_free(struct worker *w);
 /* Turns the loop until worker_stop; the body of the thread. */
 void worker_run(struct worker *w);
+/* Closes its clients, servers and cancel requests, because the process ends. From a visit. */
+void worker_close_connections(struct worker *w);
 /* From a visit. */
 void worker_stop(struct worker *w);
 

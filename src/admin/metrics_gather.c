@@ -254,7 +254,7 @@ static void gather_load(struct metrics *m, const struct worker *w)
 {
 	struct worker_load load = {.worker = w->number,
 	                           .clients = w->n_clients,
-	                           .logins = worker_count_logins(w),
+	                           .logins = list_count(&w->logins),
 	                           .servers = w->n_servers,
 	                           .hand_overs = w->n_hand_overs,
 	                           .cpu_us = os_thread_cpu_us()};

@@ -126,16 +126,6 @@ void show_client_groups(struct view *v)
 	mem_free(groups);
 }
 
-static void write_waiting(struct view *v, const char *reason, uint64_t n)
-{
-	struct row r;
-
-	row_begin(&r, &v->out, v->n_columns);
-	row_text(&r, reason);
-	row_number(&r, n);
-	row_end(&r);
-}
-
 /* All reasons, so that each has a series from the beginning. */
 void show_waiting(struct view *v)
 {
@@ -145,8 +135,8 @@ void show_waiting(struct view *v)
 	};
 
 	for (unsigned i = 0; i < N_METRIC_WAITING; i++)
-		write_waiting(v, names[i], v->metrics->waiting[i]);
-	write_waiting(v, "auth_query", v->metrics->waiting_for_answer);
+		write_fact(v, names[i], v->metrics->waiting[i]);
+	write_fact(v, "auth_query", v->metrics->waiting_for_answer);
 }
 
 static void write_connections(struct view *v, enum metrics_side side, unsigned version)

@@ -13,6 +13,7 @@
 #include "admin/terminal.h"
 #include "admin/view.h"
 #include "base/clock.h"
+#include "base/comma_list.h"
 #include "base/mem.h"
 #include "conf/show.h"
 #include "net/dns.h"
@@ -300,14 +301,14 @@ void show_peer_pools(struct view *v)
 /* "10.0.0.5,::1" becomes "10.0.0.5:0,[::1]:0", as PgBouncer writes it. */
 static void add_ports(struct str *out, const char *addresses)
 {
-	while (*addresses != '\0') {
-		size_t len = strcspn(addresses, ",");
-		bool v6 = memchr(addresses, ':', len) != NULL;
+	const char *address;
+	size_t len;
 
-		str_printf(out, "%s%s%.*s%s:0", out->len > 0 ? "," : "", v6 ? "[" : "", (int)len, addresses,
+	while (comma_list_next(&addresses, &address, &len)) {
+		bool v6 = memchr(address, ':', len) != NULL;
+
+		str_printf(out, "%s%s%.*s%s:0", out->len > 0 ? "," : "", v6 ? "[" : "", (int)len, address,
 		           v6 ? "]" : "");
-		addresses += len;
-		addresses += *addresses == ',';
 	}
 }
 
@@ -351,16 +352,6 @@ void show_dns_zones(struct view *v)
 	dns_each_zone(v->console->control->dns, write_zone, v);
 }
 
-unsigned worker_count_logins(const struct worker *w)
-{
-	const struct list *node;
-	unsigned n = 0;
-
-	list_each (node, &w->logins)
-		n++;
-	return n;
-}
-
 void collect_workers(struct view *v, struct worker *w)
 {
 	struct row r;
@@ -368,7 +359,7 @@ void collect_workers(struct view *v, struct worker *w)
 	row_begin(&r, &v->out, v->n_columns);
 	row_int(&r, w->number);
 	row_int(&r, w->n_clients);
-	row_int(&r, worker_count_logins(w));
+	row_int(&r, list_count(&w->logins));
 	row_int(&r, w->n_servers);
 	row_number(&r, w->n_hand_overs);
 	row_end(&r);
@@ -377,5 +368,5 @@ void collect_workers(struct view *v, struct worker *w)
 void collect_lists(struct view *v, struct worker *w)
 {
 	v->n_clients += w->n_clients;
-	v->n_logins += worker_count_logins(w);
+	v->n_logins += list_count(&w->logins);
 }

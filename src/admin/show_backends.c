@@ -59,16 +59,6 @@ static void put_next_attempt(struct row *r, const struct backend *b, uint64_t no
 		row_number(r, b->retry.next_try_us > now_us ? (b->retry.next_try_us - now_us) / US_PER_MS : 0);
 }
 
-static unsigned count(const struct list *head)
-{
-	const struct list *node;
-	unsigned n = 0;
-
-	list_each (node, head)
-		n++;
-	return n;
-}
-
 static void put_phases(struct row *r, const struct backend *b)
 {
 	const uint64_t phases[] = {b->good.resolve_us, b->good.connect_us, b->good.tls_us, b->good.auth_us};
@@ -104,7 +94,7 @@ static void put_backend(struct row *r, const struct view *v, const struct backen
 	row_number(r, b->total_attempts);
 	row_int(r, b->n_failures);
 	put_next_attempt(r, b, now_us);
-	row_int(r, count(&b->blocked));
+	row_int(r, list_count(&b->blocked));
 	row_number(r, b->n_connect_query_failed);
 	put_phases(r, b);
 	row_text(r, server_role_name(b->role));

@@ -131,16 +131,6 @@ void stats_turn(struct stats *s, struct tally *now, uint64_t now_us)
 	s->last_us = now_us;
 }
 
-struct counters counters_since(const struct counters *now, const struct counters *old)
-{
-	struct counters since;
-
-#define COUNTER(name, unit, doc) since.name = now->name > old->name ? now->name - old->name : 0;
-#include "diag/counters.def"
-#undef COUNTER
-	return since;
-}
-
 static uint64_t per(uint64_t sum, uint64_t n)
 {
 	return n == 0 ? 0 : sum / n;

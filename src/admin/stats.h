@@ -23,9 +23,6 @@ void stats_fini(struct stats *s);
 /* A period ends: `now` is emptied. */
 void stats_turn(struct stats *s, struct tally *now, uint64_t now_us);
 
-/* What came on top since `old`; pools that were freed took theirs along, that is no less than nothing. */
-struct counters counters_since(const struct counters *now, const struct counters *old);
-
 /* Of one counter: counts and bytes per second, times per item. */
 uint64_t counter_average(const struct counter_row *row, const struct counters *since, uint64_t elapsed_us);
 

@@ -20,6 +20,7 @@
 #include "net/stream.h"
 #include "wire/message.h"
 #include "wire/sqlstate.h"
+#include "worker/client.h"
 
 #define REST_MAX (64u * 1024u) /* with more than this to look at, reading stops */
 
@@ -118,37 +119,31 @@ void terminal_free(struct terminal *t)
 
 /* ---- words ---- */
 
-void terminal_log(struct terminal *t, enum log_level level, const char *event, const char *fmt, ...)
+/* `event` is constant. */
+static void terminal_log(struct terminal *t, enum log_level level, const char *event, const char *fmt, ...)
+    PRINTF(4, 5);
+
+static void terminal_log(struct terminal *t, enum log_level level, const char *event, const char *fmt, ...)
 {
-	const struct peer *peer = t->stream == NULL ? NULL : stream_peer(t->stream);
 	struct log *log = t->console->control->office->log;
-	struct log_event e = {.level = level, .event = event, .database = CONSOLE_DATABASE, .user = t->guest->user};
-	char host[64] = "", from[96] = "", who[2 * LOG_NAME_MAX];
+	struct log_event e = {.level = level,
+	                      .event = event,
+	                      .database = CONSOLE_DATABASE,
+	                      .user = t->guest->user,
+	                      .client = t->guest->id};
+	char address[PEER_LOG_BYTES], who[LOG_WHO_BYTES];
 	struct str text;
 	va_list args;
 
 	if (!log_wants(log, level))
 		return;
-	if (peer != NULL && peer_text(peer, host, sizeof(host)) != NULL) {
-		bool v6 = strchr(host, ':') != NULL;
-
-		if (strcmp(host, "unix") == 0)
-			snprintf(from, sizeof(from), "unix(%d):%d", (int)peer_pid(peer),
-			         config_of(t)->settings.listen_port);
-		else
-			snprintf(from, sizeof(from), "%s%s%s:%u", v6 ? "[" : "", host, v6 ? "]" : "",
-			         (unsigned)peer->port);
-	}
+	client_log_address(&e, stream_peer(t->stream), config_of(t)->settings.listen_port, address);
+	log_name_connection(&e, 'C', t, who);
+	e.who = who;
 	str_init(&text, TERMINAL_COMMAND_MAX * 2);
 	va_start(args, fmt);
 	str_vprintf(&text, fmt, args);
 	va_end(args);
-	snprintf(who, sizeof(who), "C-0x%" PRIxPTR ": %s/%.*s@%s", (uintptr_t)t, CONSOLE_DATABASE, LOG_NAME_MAX,
-	         t->guest->user, from);
-	e.who = who;
-	e.address = host;
-	e.port = peer == NULL ? 0 : peer->port;
-	e.client = t->guest->id;
 	e.text = str_text(&text);
 	log_event(log, &e);
 	str_fini(&text);

@@ -100,7 +100,4 @@ void terminal_count_query(struct terminal *t);
 /* A cancel request: what it waits for is given up, and it is told. */
 void terminal_cancel(struct terminal *t);
 
-/* Prefix "C-0x…: db/user@host:port"; `event` is constant. */
-void terminal_log(struct terminal *t, enum log_level level, const char *event, const char *fmt, ...) PRINTF(4, 5);
-
 #endif

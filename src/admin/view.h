@@ -100,8 +100,6 @@ void view_abandon(struct view *v);
 const char *client_word(const struct client *c);
 /* The name that it has there; NULL: none. */
 const char *client_shown_application(const struct client *c);
-/* How many are logging in. */
-unsigned worker_count_logins(const struct worker *w);
 
 view_collect collect_clients, collect_servers, collect_sockets; /* show_sockets.c */
 view_write show_clients, show_sockets;

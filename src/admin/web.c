@@ -20,7 +20,8 @@ struct question {
 	struct http_request *request;
 	const struct topic *topic;
 	web_write *write;
-	struct view *view; /* under way; NULL: not yet */
+	struct question *leader; /* the one whose view answers this one, too; NULL: not asked yet */
+	struct view *view;       /* the leader's, under way */
 };
 
 /* Owned by one thread: main. */
@@ -58,37 +59,94 @@ static void question_give_up(struct question *q)
 
 static void ask_next(struct web *w);
 
+/* NULL: there is no view. */
+static void answer_all(struct question *leader, struct view *v)
+{
+	struct list *node, *after, *asked = &leader->web->asked;
+	struct list theirs;
+
+	list_init(&theirs);
+	list_each_safe (node, after, asked) {
+		if (container_of(node, struct question, node)->leader != leader)
+			continue;
+		list_remove(node);
+		list_add_tail(&theirs, node);
+	}
+	while ((node = list_first(&theirs)) != NULL) {
+		struct question *q = container_of(node, struct question, node);
+
+		if (v == NULL || v->out.failed)
+			say_unavailable(q->request);
+		else
+			q->write(q->web, q->request, v);
+		question_free(q);
+	}
+}
+
 static void answered(void *asker, struct view *v)
 {
-	struct question *q = (struct question *)asker;
-	struct web *w = q->web;
+	struct question *leader = (struct question *)asker;
+	struct web *w = leader->web;
 
-	q->view = NULL;
+	leader->view = NULL;
 	w->n_asked--;
-	if (v->out.failed)
-		say_unavailable(q->request);
-	else
-		q->write(w, q->request, v);
-	question_free(q);
+	answer_all(leader, v);
 	if (v->went_round)
 		ask_next(w);
 }
 
-static void ask(struct web *w, struct question *q)
+/* For all that wait for the same; who comes while it is under way waits for the next one, which is no older than its
+ * request. */
+static void ask(struct web *w, struct question *leader)
 {
-	list_remove(&q->node);
-	list_add_tail(&w->asked, &q->node);
+	struct list *node, *after;
+
+	list_each_safe (node, after, &w->waiting) {
+		struct question *q = container_of(node, struct question, node);
+
+		if (q->topic != leader->topic)
+			continue;
+		list_remove(node);
+		list_add_tail(&w->asked, node);
+		q->leader = leader;
+	}
 	w->n_asked++;
-	if (view_start(w->console, q->topic, answered, q, &q->view))
+	if (view_start(w->console, leader->topic, answered, leader, &leader->view))
 		return;
 	w->n_asked--;
-	question_give_up(q);
+	answer_all(leader, NULL);
+}
+
+static bool is_asked(struct web *w, const struct topic *topic)
+{
+	struct list *node;
+
+	list_each (node, &w->asked)
+		if (container_of(node, struct question, node)->topic == topic)
+			return true;
+	return false;
+}
+
+/* The first that waits for something which is not under way; NULL: none. */
+static struct question *next_question(struct web *w)
+{
+	struct list *node;
+
+	list_each (node, &w->waiting) {
+		struct question *q = container_of(node, struct question, node);
+
+		if (!is_asked(w, q->topic))
+			return q;
+	}
+	return NULL;
 }
 
 static void ask_next(struct web *w)
 {
-	while (w->n_asked < MAX_VIEWS && !list_is_empty(&w->waiting))
-		ask(w, container_of(list_first(&w->waiting), struct question, node));
+	struct question *q;
+
+	while (w->n_asked < MAX_VIEWS && (q = next_question(w)) != NULL)
+		ask(w, q);
 }
 
 void web_show(struct web *w, struct http_request *r, const struct topic *topic, web_write *write)

@@ -11,8 +11,6 @@
 
 #define MOST_COMPARISONS 1000000u /* in hba_covers, which long lists would make slow */
 
-enum family { FAMILY_UNIX = 1, FAMILY_V4 = 4, FAMILY_V6 = 6 }; /* as in struct peer */
-
 enum name_kind { NAME_EXACT, NAME_ALL, NAME_SAMEUSER, NAME_REPLICATION, NAME_PATTERN };
 
 struct name {
@@ -243,7 +241,7 @@ static bool read_bits(const char *text, unsigned most, unsigned *out)
 
 static unsigned bytes_of(uint8_t family)
 {
-	return family == FAMILY_V4 ? 4 : 16;
+	return family == PEER_V4 ? 4 : 16;
 }
 
 static void set_mask(struct hba_rule *r, unsigned bits)
@@ -349,19 +347,17 @@ static bool read_type(struct rule_line *l, struct hba_rule *r)
 	return good;
 }
 
-/* Libraries are optional. NULL: nothing is missing. */
-static const char *missing_part(int method)
+/* NULL: nothing. */
+static const char *lacking(int method)
 {
-	const char *missing = NULL;
-
-#ifndef HAVE_PAM
-	missing = method == HBA_PAM ? CONF_NO_PAM : missing;
-#endif
-#ifndef HAVE_LDAP
-	missing = method == HBA_LDAP ? CONF_NO_LDAP : missing;
-#endif
-	(void)method;
-	return missing;
+	switch (method) {
+	case HBA_PAM:
+		return CONF_LACKS_PAM;
+	case HBA_LDAP:
+		return CONF_LACKS_LDAP;
+	default: /* it needs nothing */
+		return NULL;
+	}
 }
 
 static bool read_method(struct rule_line *l, struct hba_rule *r)
@@ -374,8 +370,8 @@ static bool read_method(struct rule_line *l, struct hba_rule *r)
 		good = rule_line_fail(l, "unknown method \"%.100s\"", field.words[0].text);
 		(void)rule_line_hint(l, "Methods are trust, reject, md5, password, scram-sha-256, cert, peer, ldap and "
 		                        "pam.");
-	} else if (good && missing_part(method) != NULL) {
-		good = rule_line_fail(l, "%s", missing_part(method));
+	} else if (good && lacking(method) != NULL) {
+		good = rule_line_fail(l, "%s", lacking(method));
 	}
 	if (good)
 		r->method = (enum hba_method)method;
@@ -589,8 +585,8 @@ static bool is_in_network(const struct hba_rule *r, const struct peer *p)
 static bool matches_where(const struct hba_rule *r, const struct hba_client *c, const struct peer *peer)
 {
 	if (r->type == HBA_LOCAL)
-		return peer->family == FAMILY_UNIX;
-	if (peer->family == FAMILY_UNIX || (r->type == HBA_HOSTSSL && !c->encrypted) ||
+		return peer->family == PEER_UNIX;
+	if (peer->family == PEER_UNIX || (r->type == HBA_HOSTSSL && !c->encrypted) ||
 	    (r->type == HBA_HOSTNOSSL && c->encrypted))
 		return false;
 	switch (r->where) {
@@ -612,9 +608,9 @@ static struct peer plain_peer(const struct peer *p)
 	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 	struct peer plain = *p;
 
-	if (p->family != FAMILY_V6 || memcmp(p->bytes, mapped, sizeof(mapped)) != 0)
+	if (p->family != PEER_V6 || memcmp(p->bytes, mapped, sizeof(mapped)) != 0)
 		return plain;
-	plain.family = FAMILY_V4;
+	plain.family = PEER_V4;
 	memset(plain.bytes, 0, sizeof(plain.bytes));
 	memcpy(plain.bytes, p->bytes + sizeof(mapped), 4);
 	return plain;

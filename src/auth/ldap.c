@@ -404,6 +404,13 @@ static void ask_searching(struct talk *t, const struct ask *a)
 	ldap_memfree(dn);
 }
 
+void ldap_prepare(void)
+{
+	int version;
+
+	(void)ldap_get_option(NULL, LDAP_OPT_PROTOCOL_VERSION, &version);
+}
+
 void ldap_ask(struct ask *a)
 {
 	char why[ASK_WHY_BYTES] = "";
@@ -444,6 +451,10 @@ bool ldap_try(const struct ldap_options *o, char *why, size_t size)
 	return good;
 }
 #else
+void ldap_prepare(void)
+{
+}
+
 /* auth_type = ldap is refused by the configuration; nobody is let in if it ever gets here. */
 void ldap_ask(struct ask *a)
 {

@@ -114,7 +114,7 @@ static enum lookup_result broken(struct lookup *l, enum failure_code code, const
 
 static enum lookup_result refuse_message(struct lookup *l, uint8_t type, enum failure_code code, const char *problem)
 {
-	const char *name = message_name(FROM_SERVER, type);
+	const char *name = server_message_name(type);
 	char text[80];
 
 	if (name != NULL)

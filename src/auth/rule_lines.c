@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "os/directory.h"
+#include "os/error.h"
 #include "os/file.h"
 
 #define SHOWN_BYTES 120 /* of a broken line */
@@ -236,6 +237,7 @@ static bool read_named(struct rule_line *l, const char *path, struct str *conten
 {
 	struct rule_reader *r = l->reader;
 	int error = r->source->read(r->source->context, path, content);
+	char reason[128];
 
 	if (error == ENOENT && missing != NULL) {
 		*missing = true;
@@ -243,7 +245,8 @@ static bool read_named(struct rule_line *l, const char *path, struct str *conten
 	}
 	if (error == ENOMEM)
 		return rule_line_no_memory(l);
-	return error == 0 || rule_line_fail(l, "could not open file \"%.1000s\": %s", path, strerror(error));
+	return error == 0 || rule_line_fail(l, "could not open file \"%.1000s\": %s", path,
+	                                    os_error_text(error, reason, sizeof(reason)));
 }
 
 static bool include_path(struct rule_line *l, const char *path, bool *missing)
@@ -287,12 +290,14 @@ static bool include_directory(struct rule_line *l, const char *path)
 	const struct conf_source *source = l->reader->source;
 	char **names = NULL;
 	int error = source->list(source->context, path, "*.conf", &names);
+	char reason[128];
 	bool good;
 
 	if (error == ENOMEM)
 		return rule_line_no_memory(l);
 	if (error != 0)
-		return rule_line_fail(l, "could not open directory \"%.1000s\": %s", path, strerror(error));
+		return rule_line_fail(l, "could not open directory \"%.1000s\": %s", path,
+		                      os_error_text(error, reason, sizeof(reason)));
 	good = include_names(l, path, names);
 	directory_names_free(names);
 	return good;
@@ -512,7 +517,7 @@ bool rule_lines_read(const struct conf_source *source, const char *kind, const c
 {
 	struct rule_reader r = {source, kind, take, context, why, 1, 0};
 	struct str content;
-	char *path = NULL;
+	char *path = NULL, reason[128];
 	int error;
 	bool good;
 
@@ -521,8 +526,8 @@ bool rule_lines_read(const struct conf_source *source, const char *kind, const c
 	if (error == ENOMEM)
 		good = conf_fail_memory(why, name, 0);
 	else if (error != 0)
-		good =
-		    conf_fail(why, name, 0, "could not open %s config file %.1000s: %s", kind, name, strerror(error));
+		good = conf_fail(why, name, 0, "could not open %s config file %.1000s: %s", kind, name,
+		                 os_error_text(error, reason, sizeof(reason)));
 	else
 		good = read_file(&r, path, content.data, content.len);
 	mem_free(path);

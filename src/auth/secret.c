@@ -107,11 +107,6 @@ size_t secret_len(const struct secret *s)
 	return s == NULL ? 0 : s->len;
 }
 
-bool secret_same(const struct secret *a, const struct secret *b)
-{
-	return secret_len(a) == secret_len(b) && auth_same(secret_text(a), secret_text(b), secret_len(a));
-}
-
 const struct scram_verifier *secret_verifier(const struct secret *s)
 {
 	return s == NULL ? NULL : atomic_load_explicit(&s->verifier, memory_order_acquire);

@@ -378,22 +378,24 @@ void log_event(struct log *l, const struct log_event *e)
 		write_record(l, e, BREAK_BLANK);
 }
 
-void log_vwrite(struct log *l, enum log_level level, const char *fmt, va_list args)
+void log_name_connection(const struct log_event *e, char side, const void *connection, char who[LOG_WHO_BYTES])
 {
-	char text[LOG_TEXT_MAX + 2]; /* one byte more than fits: then it is seen that something is cut off */
-	struct log_event e = {.level = level, .text = text};
+	bool v6 = strchr(e->address, ':') != NULL;
 
-	if (!log_wants(l, level))
-		return;
-	vsnprintf(text, sizeof(text), fmt, args);
-	write_record(l, &e, BREAK_TAB);
+	snprintf(who, LOG_WHO_BYTES, "%c-0x%" PRIxPTR ": %.*s/%.*s@%s%s%s:%d", side, (uintptr_t)connection,
+	         LOG_NAME_MAX, e->database, LOG_NAME_MAX, e->user, v6 ? "[" : "", e->address, v6 ? "]" : "", e->port);
 }
 
 void log_write(struct log *l, enum log_level level, const char *fmt, ...)
 {
+	char text[LOG_TEXT_MAX + 2]; /* one byte more than fits: then it is seen that something is cut off */
+	struct log_event e = {.level = level, .text = text};
 	va_list args;
 
+	if (!log_wants(l, level))
+		return;
 	va_start(args, fmt);
-	log_vwrite(l, level, fmt, args);
+	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	write_record(l, &e, BREAK_TAB);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/comma_list.h"
 #include "base/mem.h"
 #include "conf/entries.h"
 #include "conf/scram_verifier.h"
@@ -264,21 +265,12 @@ const struct conf_login *config_login(const struct config *c, unsigned i)
 
 static bool list_has(const char *list, const char *name, int (*order)(const char *, const char *, size_t))
 {
-	size_t len = strlen(name);
+	size_t name_len = strlen(name), len;
+	const char *item;
 
-	if (list == NULL || len == 0)
-		return false;
-	for (const char *p = list; *p != '\0';) {
-		size_t blanks = strspn(p, " \t");
-		size_t word = strcspn(p += blanks, ",");
-		size_t trimmed = word;
-
-		while (trimmed > 0 && (p[trimmed - 1] == ' ' || p[trimmed - 1] == '\t'))
-			trimmed--;
-		if (trimmed == len && order(p, name, len) == 0)
+	while (comma_list_next(&list, &item, &len))
+		if (len == name_len && order(item, name, len) == 0)
 			return true;
-		p += word + (p[word] == ',' ? 1 : 0);
-	}
 	return false;
 }
 

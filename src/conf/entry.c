@@ -108,25 +108,6 @@ static char *skip_blanks(char *at)
 	return at;
 }
 
-/* Takes a value in single quotes, '' inside being a quote; NULL if it is not closed. */
-static char *take_quoted(char **at)
-{
-	char *value = *at + 1;
-	char *to = value;
-
-	for (char *from = value; *from != '\0'; from++) {
-		if (*from == '\'' && from[1] != '\'') {
-			*at = from + 1;
-			*to = '\0';
-			return value;
-		}
-		if (*from == '\'')
-			from++;
-		*to++ = *from;
-	}
-	return NULL;
-}
-
 /* Takes the next "key = value" off the text, which is changed. `*key` is NULL at the end. */
 static bool take_pair(const struct reading *r, char **at, char **key, char **value)
 {
@@ -148,7 +129,7 @@ static bool take_pair(const struct reading *r, char **at, char **key, char **val
 	*end = '\0';
 	p = skip_blanks(p + 1);
 	if (*p == '\'') {
-		*value = take_quoted(&p);
+		*value = value_take_quoted(&p);
 		if (*value == NULL)
 			return fail_syntax(r, "a quote is not closed after", *key);
 		if (*p != '\0' && !is_blank(*p))

@@ -16,6 +16,7 @@
 #include "conf/images.h"
 #include "conf/mask.h"
 #include "conf/variables.h"
+#include "os/error.h"
 
 /* Where images look for a file that is mounted; ours first. */
 static const char *const ini_paths[] = {ENVIRONMENT_INI, "/bitnami/pgbouncer/conf/pgbouncer.ini",
@@ -43,7 +44,10 @@ struct environment_made {
 /* A directory in place of the file is what Docker makes when there is nothing to be mounted. */
 static void fail_mounted(struct environment_made *m, const char *path, int error)
 {
-	variables_fail(&m->variables, "could not read file \"%.1000s\": %s", path, strerror(error));
+	char reason[128];
+
+	variables_fail(&m->variables, "could not read file \"%.1000s\": %s", path,
+	               os_error_text(error, reason, sizeof(reason)));
 	if (error == EISDIR)
 		variables_hint(&m->variables,
 		               "Docker makes a directory where the file to be mounted is not on the host: look at its "

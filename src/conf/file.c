@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "os/directory.h"
+#include "os/error.h"
 #include "os/file.h"
 
 struct parser {
@@ -147,8 +148,10 @@ static bool parse_value(struct parser *p, struct line *line)
 
 static bool fail_include(struct parser *p, const struct line *line, const char *name, int error)
 {
+	char reason[128];
+
 	return conf_fail(p->why, line->file, line->number, "could not load file \"%.1000s\"%s: %s", name,
-	                 conf_place(line->file, line->number).text, strerror(error));
+	                 conf_place(line->file, line->number).text, os_error_text(error, reason, sizeof(reason)));
 }
 
 /* The file of that name: relative to the working directory, else beside the including file. 0 or an errno value. */
@@ -327,13 +330,15 @@ bool conf_file_parse(const char *path, conf_read *read, void *read_context, cons
 {
 	struct parser parser = {read, read_context, events, context, why, false, 0};
 	struct str content;
+	char reason[128];
 	int error;
 	bool good;
 
 	str_init(&content, CONF_MAX_FILE_BYTES);
 	error = read(read_context, path, &content);
 	if (error != 0)
-		good = conf_fail(why, path, 0, "could not load file \"%.1000s\": %s", path, strerror(error));
+		good = conf_fail(why, path, 0, "could not load file \"%.1000s\": %s", path,
+		                 os_error_text(error, reason, sizeof(reason)));
 	else
 		good = parse_file(&parser, path, content.data, content.len);
 	conf_forget(&content);

@@ -3,16 +3,7 @@
 
 #include <string.h>
 
-/* Without the blanks around it. */
-static void trim(const char **text, size_t *len)
-{
-	while (*len > 0 && (**text == ' ' || **text == '\t')) {
-		++*text;
-		--*len;
-	}
-	while (*len > 0 && ((*text)[*len - 1] == ' ' || (*text)[*len - 1] == '\t'))
-		--*len;
-}
+#include "base/comma_list.h"
 
 static bool read_port(const char *text, size_t len, uint16_t *port)
 {
@@ -76,15 +67,9 @@ bool http_listen_next(const char **list, struct http_place *place, bool *found)
 	const char *part;
 	size_t len;
 
-	*found = false;
-	do {
-		if (**list == '\0')
-			return true;
-		part = *list;
-		len = strcspn(part, ",");
-		*list = part + len + (part[len] == ',' ? 1 : 0);
-		trim(&part, &len);
-	} while (len == 0);
+	*found = comma_list_next(list, &part, &len);
+	if (!*found)
+		return true;
 	*found = read_part(part, len, place);
 	return *found;
 }

@@ -1,8 +1,9 @@
 /*
  * Makes a pgbouncer.ini and a user list of environment variables, as the images do that people know:
  *
- *   images_choose ─> images_make: an image's own function ─> entry_begin, entry_pair…, entry_end   a line of
- * [databases] └─> add_login                            a line of the list └─> add_settings [pgbouncer]
+ *   images_choose ─> images_make ─┬─> make_image ─┬─> entry_begin, entry_pair…, entry_end   a line of [databases]
+ *                                 │               └─> add_login                             a line of the list
+ *                                 └─> add_settings                                          [pgbouncer]
  *
  * Each value is tried alone with the parsers that read files, so that its variable can be named. Any thread.
  */

@@ -8,6 +8,7 @@
 #include "conf/entry.h"
 #include "conf/file.h"
 #include "conf/userlist.h"
+#include "os/error.h"
 
 enum section { SECTION_PGBOUNCER, SECTION_DATABASES, SECTION_USERS, SECTION_PEERS };
 
@@ -115,15 +116,18 @@ static bool on_login(void *context, const char *name, const char *secret, unsign
 static bool miss_user_list(struct load *load, const struct config *running, int error, struct conf_error *why)
 {
 	const char *path = load->config->settings.auth_file;
+	char reason[128];
 
 	if (error == ENOMEM)
 		return conf_fail_memory(why, path, 0);
 	if (running != NULL && running->entries->has_user_list) {
-		(void)conf_fail(why, path, 0, "could not open auth_file %.1000s: %s", path, strerror(error));
+		(void)conf_fail(why, path, 0, "could not open auth_file %.1000s: %s", path,
+		                os_error_text(error, reason, sizeof(reason)));
 		conf_hint(why, "The users that are known stay as long as the configuration is not replaced.");
 		return false;
 	}
-	return texts_add(&load->config->notices, "could not open auth_file %.1000s: %s", path, strerror(error)) ||
+	return texts_add(&load->config->notices, "could not open auth_file %.1000s: %s", path,
+	                 os_error_text(error, reason, sizeof(reason))) ||
 	       conf_fail_memory(why, path, 0);
 }
 

@@ -47,8 +47,6 @@ struct row {
 	enum when when;
 	const char *needs;
 	const char *harmless;
-	const char *doc;
-	const char *note;
 	size_t offset;
 };
 
@@ -73,17 +71,9 @@ struct row {
 
 static const struct row rows[N_SETTINGS] = {
 #define SETTING(name, kind, standard, min, max, when, needs, harmless, doc, note)                                      \
-	{#name,                                                                                                        \
-	 KIND_##kind,                                                                                                  \
-	 standard,                                                                                                     \
-	 min,                                                                                                          \
-	 max,                                                                                                          \
-	 WHEN_##when,                                                                                                  \
-	 needs,                                                                                                        \
-	 harmless,                                                                                                     \
-	 doc,                                                                                                          \
-	 note,                                                                                                         \
-	 offsetof(struct settings, MEMBER_##kind(name))},
+	{#name, KIND_##kind, standard,                                                                                 \
+	 min,   max,         WHEN_##when,                                                                              \
+	 needs, harmless,    offsetof(struct settings, MEMBER_##kind(name))},
 #include "conf/settings.def"
 };
 
@@ -508,18 +498,10 @@ static bool check_parts(const struct row *row, const struct parsed *value, const
 	return !missing;
 }
 
-/* Libraries are optional. */
 static bool check_auth_type(enum auth_type type, const char *file, unsigned line, struct conf_error *why)
 {
-	const char *missing = NULL;
+	const char *missing = type == AUTH_TYPE_PAM ? CONF_LACKS_PAM : type == AUTH_TYPE_LDAP ? CONF_LACKS_LDAP : NULL;
 
-#ifndef HAVE_PAM
-	missing = type == AUTH_TYPE_PAM ? CONF_NO_PAM : missing;
-#endif
-#ifndef HAVE_LDAP
-	missing = type == AUTH_TYPE_LDAP ? CONF_NO_LDAP : missing;
-#endif
-	(void)type;
 	if (missing == NULL)
 		return true;
 	(void)conf_fail(why, file, line, "%s%s", missing, conf_place(file, line).text);
@@ -624,16 +606,6 @@ const char *setting_name(enum setting_id id)
 const char *setting_default(enum setting_id id)
 {
 	return rows[id].standard;
-}
-
-const char *setting_doc(enum setting_id id)
-{
-	return rows[id].doc;
-}
-
-const char *setting_note(enum setting_id id)
-{
-	return rows[id].note;
 }
 
 bool setting_is_changeable(enum setting_id id)

@@ -6,6 +6,7 @@
 #include "conf/config.h"
 #include "conf/read.h"
 #include "conf/scram_verifier.h"
+#include "conf/value.h"
 
 #define MD5_DIGITS 32
 
@@ -33,25 +34,10 @@ static char *skip_blanks(char *at)
 	return at;
 }
 
-/* Takes a "quoted" field off the line, "" inside being a quote; NULL if there is none or it is not closed. */
-static char *take_quoted(char **at)
+/* Takes a field in double quotes off the line; NULL if there is none or it is not closed. */
+static char *take_field(char **at)
 {
-	char *field = *at + 1;
-	char *to = field;
-
-	if (**at != '"')
-		return NULL;
-	for (char *from = field; *from != '\0'; from++) {
-		if (*from == '"' && from[1] != '"') {
-			*at = from + 1;
-			*to = '\0';
-			return field;
-		}
-		if (*from == '"')
-			from++;
-		*to++ = *from;
-	}
-	return NULL;
+	return **at == '"' ? value_take_quoted(at) : NULL;
 }
 
 static bool fail_broken(struct conf_error *why, const char *file, unsigned line, const char *what)
@@ -70,11 +56,11 @@ static bool parse_line(char *at, const char *file, unsigned line, userlist_user 
 	at = skip_blanks(at);
 	if (*at == '\0' || *at == ';')
 		return true;
-	name = take_quoted(&at);
+	name = take_field(&at);
 	if (name == NULL)
 		return fail_broken(why, file, line, "there is no name in double quotes");
 	at = skip_blanks(at);
-	secret = take_quoted(&at);
+	secret = take_field(&at);
 	if (secret == NULL)
 		return fail_broken(why, file, line, "after the name there is no secret in double quotes");
 	if (strlen(name) > CONF_MAX_USER_NAME)

@@ -145,6 +145,23 @@ const char *value_measure_text(uint64_t value, const struct value_unit *units, c
 	return buf;
 }
 
+char *value_take_quoted(char **at)
+{
+	char quote = **at, *text = *at + 1, *to = text;
+
+	for (char *from = text; *from != '\0'; from++) {
+		if (*from == quote && from[1] != quote) {
+			*at = from + 1;
+			*to = '\0';
+			return text;
+		}
+		if (*from == quote)
+			from++;
+		*to++ = *from;
+	}
+	return NULL;
+}
+
 int value_word(const char *text, const char *const *words)
 {
 	for (int i = 0; words[i] != NULL; i++)

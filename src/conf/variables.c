@@ -13,6 +13,7 @@
 #include "conf/entries.h"
 #include "conf/entry.h"
 #include "conf/value.h"
+#include "os/error.h"
 
 #define MAX_NAME 100 /* bytes; longer names are nobody's */
 #define MAX_DSN_DIGITS 6
@@ -467,18 +468,19 @@ static bool may_be_missing(struct variables *v, const struct variable *variable)
 
 static bool miss_file(struct variables *v, struct variable *variable, int error)
 {
-	char path[200];
+	char path[200], reason[128];
 
 	snprintf(path, sizeof(path), "%s", variable->value);
 	if (may_be_missing(v, variable)) {
 		variable->value[0] = '\0';
 		return texts_add(&v->notices, "environment variable %s has no effect: could not read file \"%s\": %s",
-		                 variable->said, path, strerror(error));
+		                 variable->said, path, os_error_text(error, reason, sizeof(reason)));
 	}
 	if (error == EFBIG)
 		variable_fail(v, variable, "file \"%s\" is too long: more than %d bytes", path, ENVIRONMENT_MAX_VALUE);
 	else
-		variable_fail(v, variable, "could not read file \"%s\": %s", path, strerror(error));
+		variable_fail(v, variable, "could not read file \"%s\": %s", path,
+		              os_error_text(error, reason, sizeof(reason)));
 	if (error == ENOENT)
 		variables_hint(v,
 		               "%s is the path of a file that holds the value. Mount it into the container, or set "

@@ -2,10 +2,10 @@
 #include "diag/counters.h"
 
 const struct counter_row counter_rows[] = {
-#define COUNTER(name, unit, doc) {#name, COUNTER_##unit, doc, offsetof(struct counters, name)},
+#define COUNTER(name, unit, doc) {#name, COUNTER_##unit, offsetof(struct counters, name)},
 #include "diag/counters.def"
 #undef COUNTER
-    {NULL, COUNTER_COUNT, NULL, 0},
+    {NULL, COUNTER_COUNT, 0},
 };
 
 void counters_add(struct counters *sum, const struct counters *more)
@@ -15,9 +15,12 @@ void counters_add(struct counters *sum, const struct counters *more)
 #undef COUNTER
 }
 
-void counters_subtract(struct counters *sum, const struct counters *less)
+struct counters counters_since(const struct counters *now, const struct counters *old)
 {
-#define COUNTER(name, unit, doc) sum->name -= less->name;
+	struct counters since;
+
+#define COUNTER(name, unit, doc) since.name = now->name > old->name ? now->name - old->name : 0;
 #include "diag/counters.def"
 #undef COUNTER
+	return since;
 }

@@ -221,22 +221,12 @@ static enum verdict_scope scope_of(enum failure_phase phase)
 }
 
 /* A text of the server behind one of ours. */
-static void add_servers_own(struct str *out, struct bytes text)
+static void add_servers_own(struct str *out, const char *between, struct bytes text)
 {
 	if (text.len == 0)
 		return;
 	if (out->len > 0)
-		str_add_char(out, ' ');
-	printable_add(out, text.data, text.len);
-}
-
-/* Behind a hint, whose last line may be one to paste: on a line of its own. */
-static void add_servers_hint(struct str *out, struct bytes text)
-{
-	if (text.len == 0)
-		return;
-	if (out->len > 0)
-		str_add_str(out, "\nThe server's own hint: ");
+		str_add_str(out, between);
 	printable_add(out, text.data, text.len);
 }
 
@@ -256,11 +246,12 @@ void explain(const struct failure *f, const struct facts *facts, struct verdict 
 	texts_expand(rule->message, &s, &v->message);
 	str_clear(&v->detail);
 	texts_expand(rule->detail, &s, &v->detail);
-	add_servers_own(&v->detail, s.report.detail);
+	add_servers_own(&v->detail, " ", s.report.detail);
 	detail_add_facts(&s, &v->detail);
 	str_clear(&v->hint);
 	texts_expand(rule->hint, &s, &v->hint);
-	add_servers_hint(&v->hint, s.report.hint);
+	/* the last line of ours may be one to paste */
+	add_servers_own(&v->hint, "\nThe server's own hint: ", s.report.hint);
 }
 
 static enum verdict_kind kind_of(const struct facts *facts, const struct tried *tried)
@@ -301,9 +292,9 @@ static const char *text_or_null(const struct str *s)
 	return s->len == 0 ? NULL : str_text(s);
 }
 
-struct words verdict_words(const struct verdict *v, const char *severity)
+struct words verdict_words(const struct verdict *v)
 {
-	return (struct words){.severity = severity,
+	return (struct words){.severity = "FATAL",
 	                      .sqlstate = v->sqlstate,
 	                      .message = v->message.len == 0 ? "out of memory" : str_text(&v->message),
 	                      .detail = text_or_null(&v->detail),

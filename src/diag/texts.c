@@ -9,43 +9,6 @@
 #include "diag/hba_line.h"
 #include "diag/idioms.h"
 
-/* ---- The server's report ---- */
-
-static struct bytes *field_of(struct report *report, char code)
-{
-	switch (code) {
-	case 'C':
-		return &report->sqlstate;
-	case 'M':
-		return &report->message;
-	case 'D':
-		return &report->detail;
-	case 'H':
-		return &report->hint;
-	case 'F':
-		return &report->source_file;
-	default: /* a byte from the network, not an enum */
-		return NULL;
-	}
-}
-
-/* Field by field to the end, whatever is wrong there; the last one may have lost its terminator. */
-static void read_broken_report(struct report *report, const char *body, size_t len)
-{
-	size_t at = 0;
-
-	memset(report, 0, sizeof(*report));
-	while (at + 1 < len && body[at] != '\0') {
-		const char *value = body + at + 1, *end = (const char *)memchr(value, '\0', len - at - 1);
-		struct bytes *field = field_of(report, body[at]);
-		size_t value_len = end == NULL ? len - at - 1 : (size_t)(end - value);
-
-		if (field != NULL)
-			*field = (struct bytes){value, value_len};
-		at += value_len + 2;
-	}
-}
-
 /* ---- Where the server is ---- */
 
 bool is_known(const char *text)
@@ -87,7 +50,7 @@ void subject_init(struct subject *s, const struct failure *f, const struct facts
 	s->f = f;
 	s->facts = facts;
 	if (f->domain == DOMAIN_SERVER && !report_parse(&s->report, f->report, f->report_len))
-		read_broken_report(&s->report, f->report, f->report_len);
+		report_read_broken(&s->report, f->report, f->report_len);
 	find_place(s);
 }
 

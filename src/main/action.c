@@ -153,16 +153,6 @@ static void answer_starved(struct supervisor *s)
 	}
 }
 
-static unsigned count(const struct list *head)
-{
-	const struct list *node;
-	unsigned n = 0;
-
-	list_each (node, head)
-		n++;
-	return n;
-}
-
 bool actions_step(struct supervisor *s)
 {
 	bool more = s->n_starved > 0;
@@ -170,7 +160,7 @@ bool actions_step(struct supervisor *s)
 	if (s->shutdown.stage >= STAGE_ENDING)
 		return false;
 	/* once around; what answers bring about is behind that and waits for the next step */
-	for (unsigned n = count(&s->actions); n > 0; n--) {
+	for (unsigned n = list_count(&s->actions); n > 0; n--) {
 		struct action *a = action_of(list_first(&s->actions));
 
 		if (!a->finished && !a->visiting)

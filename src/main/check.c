@@ -1,7 +1,8 @@
 /*
  * The doctor's round:
  *
- *   load ──> offline (check_offline) ──> log in (check_login) ──> report (check_report) ──> ask servers (check_server)
+ *   load ──> offline (check_offline) ──> who is asked for passwords (check_asked) ──> log in (check_login)
+ *    │                                         ──> report (check_report) ──> ask servers (check_server)
  *    └ refused: every wrong line (check_syntax)
  *
  * Each part only adds findings; here they are printed. Main thread.
@@ -19,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "conf/url.h"
 #include "main/check_finding.h"
 #include "main/check_login.h"
@@ -26,6 +28,7 @@
 #include "main/check_print.h"
 #include "main/check_server.h"
 #include "main/logging.h"
+#include "main/service.h"
 #include "os/error.h"
 #include "os/process.h"
 
@@ -272,15 +275,20 @@ int check_run(const struct options *o, bool *stuck)
 {
 	struct log *log = log_new();
 	struct logging logging;
+	struct options there = *o;
 	struct check c;
+	char *path;
 	int status;
 
 	if (log == NULL) {
 		fprintf(stderr, "%s: out of memory\n", o->program);
 		return CHECK_NOT_SERVING;
 	}
+	path = service_enter_registered(o, log);
+	if (path != NULL)
+		there.source = path;
 	memset(&c, 0, sizeof(c));
-	c.o = o;
+	c.o = &there;
 	c.logging = &logging;
 	/* what the log would say are findings here */
 	logging_init(&logging, log, o->verbose > 0 ? o->verbose - 1 : 0, o->verbose == 0);
@@ -289,6 +297,7 @@ int check_run(const struct options *o, bool *stuck)
 	if (!c.stuck) {
 		logging_fini(&logging);
 		log_free(log);
+		mem_free(path);
 	}
 	return status;
 }

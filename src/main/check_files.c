@@ -7,9 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/comma_list.h"
 #include "base/mem.h"
 #include "main/bind_hint.h"
 #include "main/check_offline.h"
+#include "main/listen_lookup.h"
 #include "main/secret_files.h"
 #include "main/supervisor.h"
 #include "os/error.h"
@@ -193,19 +195,6 @@ static void look_at_socket_directory(struct findings *f, const struct settings *
 
 /* ---- addresses ---- */
 
-/* Whether the address could be bound now: 0, or an errno value. */
-static int try_bind(const struct addrinfo *found)
-{
-	struct address a;
-
-	if (found->ai_addrlen > sizeof(a.u))
-		return EAFNOSUPPORT;
-	memset(&a, 0, sizeof(a));
-	a.len = (socklen_t)found->ai_addrlen;
-	memcpy(&a.u, found->ai_addr, found->ai_addrlen);
-	return socket_try_address(&a);
-}
-
 static void tell_bind(struct findings *f, const struct settings *s, const char *name, int error)
 {
 	/* another one of the list may do */
@@ -231,17 +220,9 @@ static void tell_bind(struct findings *f, const struct settings *s, const char *
 
 static void look_at_address(struct findings *f, const struct settings *s, const char *name)
 {
-	struct addrinfo hints, *found = NULL;
-	bool all = strcmp(name, "*") == 0;
-	char port[16];
-	int error, best = -1;
+	struct addrinfo *found = NULL;
+	int error = listen_lookup(name, s->listen_port, &found), best = -1;
 
-	memset(&hints, 0, sizeof(hints));
-	hints.ai_family = AF_UNSPEC;
-	hints.ai_socktype = SOCK_STREAM;
-	hints.ai_flags = AI_PASSIVE;
-	snprintf(port, sizeof(port), "%d", s->listen_port);
-	error = getaddrinfo(all ? NULL : name, port, &hints, &found);
 	if (error != 0) {
 		struct finding *n =
 		    findings_add(f, SEVERITY_ERROR, "addresses", "listen_addr \"%s\" cannot be found: %s", name,
@@ -252,7 +233,9 @@ static void look_at_address(struct findings *f, const struct settings *s, const 
 	}
 	/* one that works is enough: a machine without IPv6 has "*", too */
 	for (const struct addrinfo *a = found; a != NULL && best != 0; a = a->ai_next) {
-		int result = try_bind(a);
+		struct address address;
+		int result = address_from_sockaddr(&address, a->ai_addr, a->ai_addrlen) ? socket_try_address(&address)
+		                                                                        : EAFNOSUPPORT;
 
 		best = best == -1 || result == 0 || result == EADDRINUSE ? result : best;
 	}
@@ -263,16 +246,11 @@ static void look_at_address(struct findings *f, const struct settings *s, const 
 
 static void look_at_addresses(struct findings *f, const struct settings *s)
 {
-	const char *at = s->listen_addr == NULL ? "" : s->listen_addr;
+	const char *list = s->listen_addr;
 	char name[256];
 
-	for (at += strspn(at, " \t,"); *at != '\0'; at += strspn(at, " \t,")) {
-		size_t len = strcspn(at, " \t,");
-
-		snprintf(name, sizeof(name), "%.*s", (int)(len < sizeof(name) ? len : sizeof(name) - 1), at);
+	while (comma_list_copy_next(&list, name, sizeof(name)))
 		look_at_address(f, s, name);
-		at += len;
-	}
 }
 
 void check_files(struct findings *f, const struct config *c, const char *account)

@@ -2,13 +2,12 @@
 #include <string.h>
 
 #include "auth/hba.h"
+#include "base/comma_list.h"
 #include "main/check_offline.h"
 #include "os/file.h"
 #include "os/socket.h"
 
 #define MOST_FINDINGS 50 /* beyond that nobody reads on */
-
-enum family { FAMILY_V4 = 4, FAMILY_V6 = 6 }; /* as in struct peer */
 
 /* Where clients can come from. */
 struct ways_in {
@@ -28,13 +27,13 @@ static void add_address(struct ways_in *in, const char *name)
 
 	if (!path_is_of_socket(name) && address_from_text(&a, name, 0))
 		family = peer_of_address(&a).family;
-	in->v4 = in->v4 || family != FAMILY_V6;
-	in->v6 = in->v6 || family != FAMILY_V4;
+	in->v4 = in->v4 || family != PEER_V6;
+	in->v6 = in->v6 || family != PEER_V4;
 }
 
 static void find_ways_in(const struct settings *s, struct ways_in *in)
 {
-	const char *at = s->listen_addr == NULL ? "" : s->listen_addr;
+	const char *list = s->listen_addr;
 	char name[256];
 
 	memset(in, 0, sizeof(*in));
@@ -42,16 +41,8 @@ static void find_ways_in(const struct settings *s, struct ways_in *in)
 	in->tls = s->client_tls_sslmode != TLS_MODE_DISABLE;
 	in->plain = s->client_tls_sslmode < TLS_MODE_REQUIRE;
 	in->certificates = in->tls && !is_empty(s->client_tls_ca_file);
-	for (at += strspn(at, " \t,"); *at != '\0'; at += strspn(at, " \t,")) {
-		size_t len = strcspn(at, " \t,");
-
-		if (len < sizeof(name)) {
-			memcpy(name, at, len);
-			name[len] = '\0';
-			add_address(in, name);
-		}
-		at += len;
-	}
+	while (comma_list_copy_next(&list, name, sizeof(name)))
+		add_address(in, name);
 }
 
 static struct finding *tell(struct findings *f, const struct hba_rule *r, const char *what)
@@ -71,9 +62,9 @@ static const char *no_way_in(const struct hba_rule *r, const struct ways_in *in,
 	*remedy = "Add such an address to listen_addr, or take the line out.";
 	if (!in->v4 && !in->v6)
 		return "never matches: listen_addr is empty";
-	if (r->where == HBA_NETWORK && r->family == FAMILY_V4 && !in->v4)
+	if (r->where == HBA_NETWORK && r->family == PEER_V4 && !in->v4)
 		return "never matches: listen_addr has no IPv4 address";
-	if (r->where == HBA_NETWORK && r->family == FAMILY_V6 && !in->v6)
+	if (r->where == HBA_NETWORK && r->family == PEER_V6 && !in->v6)
 		return "never matches: listen_addr has no IPv6 address";
 	*remedy = "Set client_tls_sslmode, client_tls_key_file and client_tls_cert_file, or take the line out.";
 	if (r->type == HBA_HOSTSSL && !in->tls)

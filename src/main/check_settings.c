@@ -5,6 +5,7 @@
 
 #include "auth/hba.h"
 #include "base/clock.h"
+#include "base/comma_list.h"
 #include "conf/http_listen.h"
 #include "main/check_offline.h"
 #include "os/file.h"
@@ -270,30 +271,12 @@ static bool is_known(const struct config *c, const char *name)
 	       (conf_auth_user(c, NULL) != NULL && conf_auth_dbname(c, NULL) != NULL);
 }
 
-/* Copies the next name of a comma list; false at its end. */
-static bool next_name(const char **list, char *name, size_t size)
-{
-	const char *at = *list + strspn(*list, " \t,");
-	size_t len = strcspn(at, ",");
-
-	*list = at + len;
-	while (len > 0 && (at[len - 1] == ' ' || at[len - 1] == '\t'))
-		len--;
-	if (len == 0)
-		return false;
-	len = len < size ? len : size - 1;
-	memcpy(name, at, len);
-	name[len] = '\0';
-	return true;
-}
-
 static void look_at_names(struct findings *f, const struct config *c, const char *setting, const char *list)
 {
 	char name[CONF_MAX_USER_NAME + 2];
-	const char *rest = list == NULL ? "" : list;
 	struct finding *n;
 
-	while (needs_known_users(c) && next_name(&rest, name, sizeof(name))) {
+	while (needs_known_users(c) && comma_list_copy_next(&list, name, sizeof(name))) {
 		if (is_known(c, name))
 			continue;
 		n = findings_add(f, SEVERITY_WARNING, "settings",

@@ -1,7 +1,7 @@
 /*
  * Editions: how another configuration comes into force. Main thread.
  *
- *   edition_look: build and check ─> visit: every worker takes it ─> edition_adopted: the pools take it, main takes it
+ *   edition_look: build and check ─> visit: every worker takes it ─> spread: the pools take it, main takes it
  *                      │ refused                                          │ no memory: visit again with the old one
  *                      └──> answer                                        └──> visit: clients of removed databases go
  */

@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/comma_list.h"
 #include "base/mem.h"
 #include "conf/http_listen.h"
 #include "diag/error_ring.h"
 #include "main/bind_hint.h"
+#include "main/listen_lookup.h"
 #include "main/supervisor.h"
 #include "net/http.h"
 #include "net/listener.h"
@@ -201,32 +203,20 @@ static void listen_on_found(struct supervisor *s, const struct addrinfo *found)
 {
 	struct address a;
 
-	for (; found != NULL && has_room(&s->listening.tcp); found = found->ai_next) {
-		if (found->ai_addrlen > sizeof(a.u))
-			continue;
-		memset(&a, 0, sizeof(a));
-		a.len = (socklen_t)found->ai_addrlen;
-		memcpy(&a.u, found->ai_addr, found->ai_addrlen);
-		keep(&s->listening.tcp, listen_on(s, &a, 0));
-	}
+	for (; found != NULL && has_room(&s->listening.tcp); found = found->ai_next)
+		if (address_from_sockaddr(&a, found->ai_addr, found->ai_addrlen))
+			keep(&s->listening.tcp, listen_on(s, &a, 0));
 }
 
 /* One part of listen_addr. False after a fatal log line. */
 static bool listen_on_name(struct supervisor *s, const char *name)
 {
-	struct addrinfo hints, *found = NULL;
-	bool all = strcmp(name, "*") == 0;
-	char port[16];
-	int error;
+	int port = s->config->settings.listen_port;
+	struct addrinfo *found = NULL;
+	int error = listen_lookup(name, port, &found);
 
-	memset(&hints, 0, sizeof(hints));
-	hints.ai_family = AF_UNSPEC;
-	hints.ai_socktype = SOCK_STREAM;
-	hints.ai_flags = AI_PASSIVE;
-	snprintf(port, sizeof(port), "%d", s->config->settings.listen_port);
-	error = getaddrinfo(all ? NULL : name, port, &hints, &found);
 	if (error != 0) {
-		log_write(s->log, LEVEL_FATAL, "getaddrinfo('%s', '%s') = %s [%d]", name, port,
+		log_write(s->log, LEVEL_FATAL, "getaddrinfo('%s', '%d') = %s [%d]", name, port,
 		          os_lookup_error_text(error), error);
 		return false;
 	}
@@ -235,32 +225,14 @@ static bool listen_on_name(struct supervisor *s, const char *name)
 	return true;
 }
 
-/* The text between blanks, cut off the front of a comma list; false at its end. */
-static bool next_name(const char **list, char *name, size_t size)
-{
-	const char *at = *list + strspn(*list, " \t,");
-	size_t len = strcspn(at, ",");
-
-	*list = at + len;
-	while (len > 0 && (at[len - 1] == ' ' || at[len - 1] == '\t'))
-		len--;
-	if (len == 0)
-		return false;
-	if (len >= size)
-		len = size - 1;
-	memcpy(name, at, len);
-	name[len] = '\0';
-	return true;
-}
-
 static bool listen_tcp(struct supervisor *s)
 {
 	const char *list = s->config->settings.listen_addr;
-	const char *rest = list == NULL ? "" : list;
+	const char *rest = list;
 	char name[256];
 	bool any = false;
 
-	while (next_name(&rest, name, sizeof(name))) {
+	while (comma_list_copy_next(&rest, name, sizeof(name))) {
 		any = true;
 		if (!listen_on_name(s, name))
 			return false;
@@ -418,7 +390,8 @@ static void stop(struct listeners *l)
 	l->n = 0;
 }
 
-void listen_stop_tcp(struct supervisor *s)
+/* On the accepting worker's thread, or while no thread runs. */
+static void stop_tcp(struct supervisor *s)
 {
 	timer_free(s->listening.leaving);
 	s->listening.leaving = NULL;
@@ -428,7 +401,7 @@ void listen_stop_tcp(struct supervisor *s)
 
 void listen_stop(struct supervisor *s)
 {
-	listen_stop_tcp(s);
+	stop_tcp(s);
 	stop(&s->listening.local);
 }
 
@@ -475,7 +448,7 @@ static void leave_next(void *owner)
 	if (!s->listening.turning_away)
 		warn_of_refusals(s);
 	take_rest(s);
-	listen_stop_tcp(s);
+	stop_tcp(s);
 }
 
 static bool leave_begin(struct supervisor *s, struct worker *w)
@@ -500,7 +473,7 @@ static void stop_tcp_there(struct visit *v, struct worker *w)
 		return;
 	if (s->listening.gently)
 		take_rest(s);
-	listen_stop_tcp(s);
+	stop_tcp(s);
 }
 
 static void stop_tcp_done(struct visit *v)

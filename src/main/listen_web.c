@@ -4,6 +4,7 @@
 
 #include "admin/web.h"
 #include "conf/http_listen.h"
+#include "main/listen_lookup.h"
 #include "main/supervisor.h"
 #include "net/http.h"
 #include "os/error.h"
@@ -62,14 +63,9 @@ static bool listen_on_found(struct supervisor *s, const struct addrinfo *found)
 	struct address a;
 	bool any = false;
 
-	for (; found != NULL; found = found->ai_next) {
-		if (found->ai_addrlen > sizeof(a.u))
-			continue;
-		memset(&a, 0, sizeof(a));
-		a.len = (socklen_t)found->ai_addrlen;
-		memcpy(&a.u, found->ai_addr, found->ai_addrlen);
-		any = listen_on(s, &a) || any;
-	}
+	for (; found != NULL; found = found->ai_next)
+		if (address_from_sockaddr(&a, found->ai_addr, found->ai_addrlen))
+			any = listen_on(s, &a) || any;
 	return any;
 }
 
@@ -82,18 +78,10 @@ static enum log_level level_of(const struct supervisor *s)
 /* False after a fatal log line. */
 static bool listen_at(struct supervisor *s, const struct http_place *place)
 {
-	const char *host = strcmp(place->host, "*") == 0 ? NULL : place->host;
-	struct addrinfo hints, *found = NULL;
-	char port[8];
+	struct addrinfo *found = NULL;
+	int error = listen_lookup(place->host, place->port, &found);
 	bool any;
-	int error;
 
-	memset(&hints, 0, sizeof(hints));
-	hints.ai_family = AF_UNSPEC;
-	hints.ai_socktype = SOCK_STREAM;
-	hints.ai_flags = AI_PASSIVE;
-	snprintf(port, sizeof(port), "%u", place->port);
-	error = getaddrinfo(host, port, &hints, &found);
 	if (error != 0) {
 		log_write(s->log, level_of(s), "could not look up \"%s\" of http_listen: %s", place->host,
 		          os_lookup_error_text(error));

@@ -443,7 +443,7 @@ static void help_register(const struct options *o, struct str *out)
 	help_options(o, out);
 	str_add_str(out, "\n"
 	                 "Then:  net start NAME      (or Start-Service, services.msc)\n"
-	                 "       sc control NAME paramchange   reads the file again\n"
+	                 "       sc.exe control NAME paramchange   reads the file again\n"
 	                 "Exit status: 0 done, 1 not.\n");
 }
 

@@ -206,7 +206,8 @@ static bool drop_one_server(struct worker *w, const char *database)
 	return false;
 }
 
-void pausing_drop(struct worker *w, const char *database)
+/* Closes clients and servers of this database, or of all when it is NULL. */
+static void drop_all(struct worker *w, const char *database)
 {
 	while (drop_one_client(w, database))
 		;
@@ -221,7 +222,7 @@ struct killing {
 
 static void kill_visit(struct action *a, struct worker *w)
 {
-	pausing_drop(w, a->database);
+	drop_all(w, a->database);
 }
 
 /* Twice: who was on its way between two workers at the first visit has arrived at the second. */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/comma_list.h"
 #include "base/log.h"
 #include "main/start.h"
 #include "worker/client.h"
@@ -40,10 +41,9 @@ struct where {
 static void first_address(const char *list, char *host, size_t size)
 {
 	static const char *const everywhere[][2] = {{"*", "127.0.0.1"}, {"0.0.0.0", "127.0.0.1"}, {"::", "::1"}};
-	const char *at = list + strspn(list, " \t,");
-	int len = (int)strcspn(at, " \t,");
 
-	snprintf(host, size, "%.*s", len, at);
+	if (!comma_list_copy_next(&list, host, size))
+		host[0] = '\0';
 	for (size_t i = 0; i < sizeof(everywhere) / sizeof(everywhere[0]); i++)
 		if (strcmp(host, everywhere[i][0]) == 0)
 			snprintf(host, size, "%s", everywhere[i][1]);
@@ -51,7 +51,7 @@ static void first_address(const char *list, char *host, size_t size)
 
 static void where_it_listens(const struct settings *s, struct where *to)
 {
-	first_address(s->listen_addr == NULL ? "" : s->listen_addr, to->host, sizeof(to->host));
+	first_address(s->listen_addr, to->host, sizeof(to->host));
 	if (to->host[0] == '\0' && s->unix_socket_dir != NULL)
 		snprintf(to->host, sizeof(to->host), "%s", s->unix_socket_dir);
 	snprintf(to->port, sizeof(to->port), "%d", s->listen_port);

@@ -105,12 +105,16 @@ static void warn(void *context, const struct secret_file *file)
 	struct log_event e = {
 	    .level = LEVEL_WARNING, .event = "secrets_open", .text = text, .detail = detail, .hint = hint};
 	struct file_rights rights;
+	char *whole;
 
 	if (file->holds == NULL || !file_rights_look(file->path, &rights) || !rights.others_read)
 		return;
 	snprintf(text, sizeof(text), "%s \"%s\" can be read by others than its owner", file->setting, file->path);
 	snprintf(detail, sizeof(detail), "It holds %s, and %s.", file->holds, rights.how);
-	(void)file_rights_close(file->path, hint, sizeof(hint));
+	/* whoever types it is not where we are */
+	whole = path_absolute(file->path);
+	(void)file_rights_close(whole == NULL ? file->path : whole, hint, sizeof(hint));
+	mem_free(whole);
 	log_event((struct log *)context, &e);
 }
 

@@ -2,7 +2,8 @@
  * -regservice, -unregservice, -service. Main thread.
  *
  * The files that a service may use are those that its configuration names, and those that were read to load it: what is
- * included is known in no other way.
+ * included is known in no other way. It may look into the directories of the latter, too, and works in the first of
+ * them.
  */
 #include "main/service.h"
 
@@ -50,6 +51,20 @@ void service_enter(const struct options *o, struct log *log)
 		    o->source, os_error_text(errno, reason, sizeof(reason)));
 }
 
+char *service_enter_registered(const struct options *o, struct log *log)
+{
+	char *path = o->source == NULL || conf_is_url(o->source) ? NULL : path_absolute(o->source);
+	char *name = path == NULL ? NULL : service_find(path);
+
+	if (name == NULL) {
+		mem_free(path);
+		return NULL;
+	}
+	mem_free(name);
+	service_enter(o, log);
+	return path;
+}
+
 /* ---- the configuration, and what was read for it ---- */
 
 struct reading {
@@ -62,21 +77,25 @@ static int read_and_note(void *context, const char *path, struct str *out)
 	struct reading *r = (struct reading *)context;
 	int error = conf_read_file(NULL, path, out);
 
-	if (error == 0 && !service_files_add(&r->files, SERVICE_READS, path))
+	if (error == 0 && !service_files_add_read(&r->files, path))
 		r->out_of_memory = true;
 	return error;
 }
 
-static int list_directory(void *context, const char *directory, const char *pattern, char ***names)
+static int list_and_note(void *context, const char *directory, const char *pattern, char ***names)
 {
-	(void)context;
-	return conf_list_directory(NULL, directory, pattern, names);
+	struct reading *r = (struct reading *)context;
+	int error = conf_list_directory(NULL, directory, pattern, names);
+
+	if (error == 0 && !service_files_add(&r->files, SERVICE_ENTERS, directory))
+		r->out_of_memory = true;
+	return error;
 }
 
 /* NULL, after saying why. */
 static struct config *load(const char *path, struct reading *r, struct log *log)
 {
-	struct conf_source source = {read_and_note, list_directory, r};
+	struct conf_source source = {read_and_note, list_and_note, r};
 	struct conf_error why = {.line = 0};
 	struct config *c = config_load(path, NULL, read_and_note, r, &why);
 
@@ -145,7 +164,7 @@ static bool unregister_it(const char *path, struct log *log)
 		log_write(
 		    log, LEVEL_FATAL,
 		    "cannot tell the name of the service, which is the setting service_name\nHINT: Mend the file, or "
-		    "remove the service by its name: sc delete NAME");
+		    "remove the service by its name: sc.exe delete NAME");
 	if (good)
 		printf("Service removed.\n");
 	mem_free(name);

@@ -12,6 +12,10 @@ int service_command(const struct options *o);
 /* -service, before anything is read: relative paths are relative to the configuration file. */
 void service_enter(const struct options *o, struct log *log);
 
+/* Goes there, too, if a service is registered with this file, so that paths mean what they mean to it. Then the file's
+   whole path (mem_free); else NULL. */
+char *service_enter_registered(const struct options *o, struct log *log);
+
 /* -service, when the manager did not take this for one: says so on stderr, what is wrong with the configuration first.
    The exit status. */
 int service_explain(const struct options *o, enum service_run why);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "os/file.h"
 
 #define STOP_US (30 * US_PER_S) /* without drain_timeout */
 
@@ -43,6 +44,17 @@ bool service_files_add(struct service_files *files, enum service_use use, const 
 	return true;
 }
 
+/* A mere name has the directory of the configuration, which has a whole path. */
+bool service_files_add_read(struct service_files *files, const char *path)
+{
+	char *directory = mem_copy(path, path_directory_len(path));
+	bool good = directory != NULL && service_files_add(files, SERVICE_ENTERS, directory) &&
+	            service_files_add(files, SERVICE_READS, path);
+
+	mem_free(directory);
+	return good;
+}
+
 void service_files_fini(struct service_files *files)
 {
 	for (size_t i = 0; i < files->n; i++)
@@ -73,7 +85,6 @@ bool service_files_add_config(struct service_files *files, const struct config *
 {
 	const struct settings *s = &c->settings;
 	const char *const read[] = {
-	    s->conffile,
 	    s->auth_file,
 	    s->auth_hba_file,
 	    s->auth_ident_file,
@@ -84,6 +95,8 @@ bool service_files_add_config(struct service_files *files, const struct config *
 	};
 	const char *const written[] = {s->logfile, s->pidfile};
 
+	if (!service_files_add_read(files, s->conffile))
+		return false;
 	for (size_t i = 0; i < sizeof(read) / sizeof(read[0]); i++)
 		if (!service_files_add(files, SERVICE_READS, read[i]))
 			return false;

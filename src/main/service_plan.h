@@ -18,7 +18,10 @@ struct service_files {
 
 /* One more, unless it is there or there is no path; false: out of memory. */
 bool service_files_add(struct service_files *files, enum service_use use, const char *path) MUST_USE;
-/* Those that the configuration names. */
+/* One that is read to load the configuration, and where it is: to be in a directory, and to know what is there, wants
+   rights of its own on Windows. */
+bool service_files_add_read(struct service_files *files, const char *path) MUST_USE;
+/* Those that the configuration names, and its directory. */
 bool service_files_add_config(struct service_files *files, const struct config *c) MUST_USE;
 void service_files_fini(struct service_files *files);
 

@@ -20,7 +20,6 @@
 #include "pool/opener.h"
 #include "pool/registry.h"
 #include "wire/sqlstate.h"
-#include "worker/cancel.h"
 #include "worker/client.h"
 #include "worker/server.h"
 
@@ -44,18 +43,6 @@ bool shutdown_is_announced(struct supervisor *s)
 
 /* ---- the end ---- */
 
-static void close_everything(struct worker *w)
-{
-	struct list *node;
-
-	/* closing one may close others: each is taken off its list at once */
-	while ((node = list_first(&w->clients)) != NULL)
-		client_close(container_of(node, struct client, on_worker), "server shutting down");
-	while ((node = list_first(&w->servers)) != NULL)
-		server_close(container_of(node, struct server, on_worker), "server shutting down");
-	cancel_close_all(w);
-}
-
 static struct supervisor *supervisor_of(struct visit *v)
 {
 	return container_of(v, struct supervisor, shutdown.visit);
@@ -67,7 +54,7 @@ static void end_run(struct visit *v, struct worker *w)
 
 	if (w->number == ACCEPTING_WORKER)
 		listen_stop(s);
-	close_everything(w);
+	worker_close_connections(w);
 	if (s->shutdown.n_visits == END_VISITS - 1)
 		worker_stop(w);
 }

@@ -12,6 +12,7 @@
 #include "admin/console.h"
 #include "admin/web.h"
 #include "auth/context.h"
+#include "auth/ldap.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "main/action.h"
@@ -503,6 +504,7 @@ bool supervisor_listen(struct supervisor *s)
 
 bool supervisor_run(struct supervisor *s)
 {
+	ldap_prepare();
 	if (!start_workers(s)) {
 		s->shutdown.at_once = true;
 		listen_remove_file(s);

@@ -195,8 +195,6 @@ enum listen_stop_way { LISTEN_STOP_AT_ONCE, LISTEN_STOP_GENTLY };
 void listen_order_stop_tcp(struct supervisor *s, enum listen_stop_way way);
 /* It has. Any thread. */
 bool listen_tcp_is_closed(struct supervisor *s);
-/* On the accepting worker's thread, or while no thread runs. */
-void listen_stop_tcp(struct supervisor *s);
 void listen_stop(struct supervisor *s);
 /* Any thread: for an end that waits for nobody. */
 void listen_remove_file(struct supervisor *s);
@@ -253,9 +251,6 @@ void pausing_reconnect(struct supervisor *s, const char *database, control_done 
 void pausing_kill(struct supervisor *s, const char *database, control_done *done, void *asker);
 void pausing_kill_client(struct supervisor *s, uint64_t id, control_done *done, void *asker);
 void pausing_wait_close(struct supervisor *s, const char *database, control_done *done, void *asker);
-
-/* On a worker: closes clients and servers of this database, or of all when it is NULL. */
-void pausing_drop(struct worker *w, const char *database);
 
 /* Something does not work any more because of it. */
 bool shutdown_is_under_way(struct supervisor *s);

@@ -1,13 +1,13 @@
 /*
- * Host names to addresses: a cache in front of the name servers, asked on the
- * loop, and of the C library, asked on helper threads for what only it may know.
- * Main thread, except lookup_work and lookup_discard (a helper's).
+ * Host names to addresses: a cache in front of the name servers, asked on the loop, and of the C library, asked on
+ * helper threads for what only it may know. Main thread, except lookup_work and lookup_discard (a helper's).
  *
- *	dns_lookup → known: answer at once
- *	           → not:   name_ask → question … servers_answered ──────────────→ lookup_end → all who wait are
- *answered or, or then: jobs … lookup_work … dns_read ─↗ → trouble last time, but addresses are known: those at once,
- *while a lookup runs dns_expire ← timer: those who waited long enough get the last known addresses, or "timed out"
- *	dns_sweep  ← timer: answers are old; those that are in use are asked for anew
+ *   dns_lookup ──> known: answer at once
+ *              ──> trouble last time, but addresses are known: those at once, while a lookup runs
+ *              ──> not: name_ask ──> question … servers_answered ────────────────┬──> lookup_end: all who wait
+ *                                    or, or then: jobs … lookup_work … dns_read ─┘    are answered
+ *   dns_expire <── timer: those who waited long enough get the last known addresses, or "timed out"
+ *   dns_sweep  <── timer: answers are old; those that are in use are asked for anew
  */
 #include "net/dns.h"
 
@@ -120,15 +120,6 @@ static void lookup_discard(struct job *job)
 	lookup_free(container_of(job, struct lookup, job));
 }
 
-static bool lookup_has(const struct lookup *k, const struct address *a)
-{
-	for (int i = 0; i < k->n; i++) {
-		if (address_same(&k->address[i], a))
-			return true;
-	}
-	return false;
-}
-
 static void lookup_collect(struct lookup *k, const struct addrinfo *list)
 {
 	int n = 0;
@@ -145,12 +136,7 @@ static void lookup_collect(struct lookup *k, const struct addrinfo *list)
 	for (const struct addrinfo *ai = list; ai != NULL && n > 0; ai = ai->ai_next, n--) {
 		struct address a;
 
-		memset(&a, 0, sizeof(a));
-		if ((ai->ai_family != AF_INET && ai->ai_family != AF_INET6) || ai->ai_addrlen > sizeof(a.u))
-			continue;
-		a.len = (socklen_t)ai->ai_addrlen;
-		memcpy(&a.u, ai->ai_addr, ai->ai_addrlen);
-		if (!lookup_has(k, &a))
+		if (address_from_sockaddr(&a, ai->ai_addr, ai->ai_addrlen) && !address_is_among(&a, k->address, k->n))
 			k->address[k->n++] = a;
 	}
 }
@@ -434,12 +420,12 @@ static void query_answer(struct dns_query *q, const struct dns_name *name, const
 		q->answered(q, NULL, why);
 }
 
-static void query_fail(struct dns_query *q, enum failure_domain domain, int code, const char *text)
+static void query_no_memory(struct dns_query *q)
 {
 	struct failure why;
 
 	failure_init(&why);
-	failure_set(&why, PHASE_RESOLVE, domain, code, text);
+	failure_set(&why, PHASE_RESOLVE, DOMAIN_POOLER, FAILURE_NO_MEMORY, NULL);
 	q->waiting = false;
 	q->name = NULL;
 	q->answered(q, NULL, &why);
@@ -565,7 +551,7 @@ void dns_lookup(struct dns *d, const char *host, struct dns_query *q)
 	uint64_t now_us = loop_now_us(d->loop), deadline_us = now_us;
 
 	if (name == NULL) {
-		query_fail(q, DOMAIN_POOLER, FAILURE_NO_MEMORY, NULL);
+		query_no_memory(q);
 		return;
 	}
 	name->asked_us = now_us;
@@ -581,7 +567,7 @@ void dns_lookup(struct dns *d, const char *host, struct dns_query *q)
 	} else if (name->n > 0) {
 		query_answer(q, name, NULL);
 	} else {
-		query_fail(q, DOMAIN_POOLER, FAILURE_NO_MEMORY, NULL);
+		query_no_memory(q);
 	}
 }
 
@@ -639,7 +625,7 @@ static bool lookup_says_no(const struct lookup *k)
 static bool lookup_says_moved(const struct lookup *k, const struct dns_name *name)
 {
 	for (int i = 0; i < name->n_before; i++) {
-		if (lookup_has(k, &name->address[i]))
+		if (address_is_among(&name->address[i], k->address, k->n))
 			return false;
 	}
 	return name->n_before > 0;

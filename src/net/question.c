@@ -82,25 +82,12 @@ static enum question_outcome outcome_of(int status)
 	}
 }
 
-static bool result_has(const struct question_result *r, const struct address *a)
-{
-	for (int i = 0; i < r->n; i++) {
-		if (address_same(&r->address[i], a))
-			return true;
-	}
-	return false;
-}
-
 static void result_add(struct question_result *r, const struct ares_addrinfo_node *node)
 {
 	struct address a;
 
-	memset(&a, 0, sizeof(a));
-	if ((node->ai_family != AF_INET && node->ai_family != AF_INET6) || (size_t)node->ai_addrlen > sizeof(a.u))
-		return;
-	a.len = node->ai_addrlen;
-	memcpy(&a.u, node->ai_addr, (size_t)a.len);
-	if (!result_has(r, &a))
+	if (address_from_sockaddr(&a, node->ai_addr, (size_t)node->ai_addrlen) &&
+	    !address_is_among(&a, r->address, r->n))
 		r->address[r->n++] = a;
 }
 

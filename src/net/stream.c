@@ -4,7 +4,7 @@
  *
  *	stream_readable ← libevent      → STREAM_READABLE → owner calls stream_read
  *	stream_writable ← libevent      → connect result, or pending bytes → STREAM_CONNECTED, _DRAINED, _BROKEN
- *	stream_wants changed            → stream_changed → (end of turn) stream_register
+ *	what it waits for has changed   → stream_changed → (end of turn) stream_register
  *
  * Registrations wait for the end of the turn: what a turn does and undoes costs no system call.
  */

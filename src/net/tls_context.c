@@ -280,7 +280,7 @@ static bool set_groups(const struct making *m)
 
 /* ---- certificates ---- */
 
-static int no_passphrase(char *buf, int size, int rwflag, void *arg)
+int tls_no_passphrase(char *buf, int size, int rwflag, void *arg)
 {
 	(void)buf;
 	(void)size;
@@ -308,11 +308,11 @@ static bool met_end(void)
 /* Our certificate, and behind it those of its issuers. */
 static bool take_chain(SSL_CTX *ssl, BIO *in)
 {
-	X509 *cert = PEM_read_bio_X509_AUX(in, NULL, no_passphrase, NULL);
+	X509 *cert = PEM_read_bio_X509_AUX(in, NULL, tls_no_passphrase, NULL);
 	bool good = cert != NULL && SSL_CTX_use_certificate(ssl, cert) == 1;
 
 	X509_free(cert);
-	while (good && (cert = PEM_read_bio_X509(in, NULL, no_passphrase, NULL)) != NULL) {
+	while (good && (cert = PEM_read_bio_X509(in, NULL, tls_no_passphrase, NULL)) != NULL) {
 		if (SSL_CTX_add0_chain_cert(ssl, cert) == 1)
 			continue;
 		X509_free(cert);
@@ -333,7 +333,7 @@ static bool set_cert(const struct making *m)
 static bool set_key(const struct making *m)
 {
 	BIO *in = bio_of(&m->key);
-	EVP_PKEY *key = in == NULL ? NULL : PEM_read_bio_PrivateKey(in, NULL, no_passphrase, NULL);
+	EVP_PKEY *key = in == NULL ? NULL : PEM_read_bio_PrivateKey(in, NULL, tls_no_passphrase, NULL);
 	bool good = key != NULL && SSL_CTX_use_PrivateKey(m->context->ssl, key) == 1 &&
 	            SSL_CTX_check_private_key(m->context->ssl) == 1;
 
@@ -350,7 +350,7 @@ static bool take_authorities(const struct making *m, BIO *in)
 	int n = 0;
 	X509 *cert;
 
-	for (; (cert = PEM_read_bio_X509_AUX(in, NULL, no_passphrase, NULL)) != NULL; n++) {
+	for (; (cert = PEM_read_bio_X509_AUX(in, NULL, tls_no_passphrase, NULL)) != NULL; n++) {
 		bool good = X509_STORE_add_cert(store, cert) == 1 &&
 		            (!m->s->for_clients || SSL_CTX_add_client_CA(ssl, cert) == 1);
 
@@ -389,7 +389,7 @@ static bool trust_system(const struct making *m)
 	return false;
 }
 
-/* With no_authority_names a client is not asked for its certificate, and not told any names. */
+/* Without a file of authorities a client is not asked for its certificate. */
 static bool set_verification(const struct making *m)
 {
 	SSL_CTX *ssl = m->context->ssl;
@@ -449,7 +449,6 @@ static void context_free(struct shared *shared)
 
 	SSL_CTX_free(c->ssl);
 	BIO_meth_free(c->bio);
-	mem_free(c->ca_file);
 	mem_free(c);
 }
 
@@ -464,10 +463,9 @@ static bool new_context(struct making *m)
 	c->mode = m->s->mode;
 	c->direct = m->s->direct;
 	c->for_clients = m->s->for_clients;
-	c->ca_file = mem_copy_str(m->s->ca_file);
 	c->bio = tls_bio_method_new();
 	c->ssl = SSL_CTX_new(m->s->for_clients ? TLS_server_method() : TLS_client_method());
-	return c->ca_file != NULL && c->bio != NULL && c->ssl != NULL && set_basics(m);
+	return c->bio != NULL && c->ssl != NULL && set_basics(m);
 }
 
 static bool check_together(const struct making *m)
@@ -560,9 +558,4 @@ enum tls_mode tls_context_mode(const struct shared *context)
 bool tls_context_is_direct(const struct shared *context)
 {
 	return tls_context_of(context)->direct;
-}
-
-const char *tls_context_ca_file(const struct shared *context)
-{
-	return tls_context_of(context)->ca_file;
 }

@@ -1,4 +1,4 @@
-/* What the files of TLS share: tls_context.c, tls_stream.c, tls_verify.c. */
+/* What the files of TLS share: tls_context.c, tls_stream.c, tls_system.c, tls_verify.c. */
 #ifndef NET_TLS_PRIVATE_H
 #define NET_TLS_PRIVATE_H
 
@@ -23,7 +23,6 @@ struct tls_context {
 	bool for_clients;
 	bool direct;
 	enum tls_mode mode;
-	char *ca_file;
 	unsigned char digest[TLS_DIGEST_BYTES]; /* of settings and files */
 };
 
@@ -31,6 +30,9 @@ static inline const struct tls_context *tls_context_of(const struct shared *shar
 {
 	return container_of_const(shared, struct tls_context, shared);
 }
+
+/* tls_context.c: for reading PEM; nobody is asked for a passphrase. */
+int tls_no_passphrase(char *buf, int size, int rwflag, void *arg);
 
 /* tls_stream.c: the BIO of our own. NULL: out of memory. */
 BIO_METHOD *tls_bio_method_new(void);

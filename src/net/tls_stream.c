@@ -48,6 +48,7 @@ struct tls {
 	bool ended;                     /* the socket's end has been read */
 	bool more;                      /* the last read left decrypted or undecrypted bytes behind, or the end */
 	bool read_failed, write_failed; /* that direction is over */
+	uint16_t dh_bits;               /* of our own key in a DHE handshake, for tls_text */
 };
 
 static struct tls *tls_of(const struct stream *s)
@@ -220,6 +221,18 @@ static enum shake_result finish(struct tls *t, struct failure *why)
 	return SHAKE_DONE;
 }
 
+/* The library forgets that key when it has been used, so this looks while the client's part is waited for. */
+static void note_dh_bits(struct tls *t)
+{
+	EVP_PKEY *key = NULL;
+
+	if (!SSL_is_server(t->ssl) || SSL_version(t->ssl) >= TLS1_3_VERSION)
+		return;
+	if (SSL_get_tmp_key(t->ssl, &key) == 1 && EVP_PKEY_is_a(key, "DH"))
+		t->dh_bits = (uint16_t)EVP_PKEY_get_bits(key);
+	EVP_PKEY_free(key);
+}
+
 static enum shake_result tls_shake(struct stream *s, struct failure *why)
 {
 	struct tls *t = tls_of(s);
@@ -238,6 +251,7 @@ static enum shake_result tls_shake(struct stream *s, struct failure *why)
 		return finish(t, why);
 	switch (SSL_get_error(t->ssl, result)) {
 	case SSL_ERROR_WANT_READ:
+		note_dh_bits(t);
 		return SHAKE_WAITS;
 	case SSL_ERROR_WANT_WRITE:
 		s->read_needs_write = true;
@@ -444,16 +458,18 @@ static void tls_close(struct stream *s)
 /* "TLSv1.3/TLS_AES_256_GCM_SHA384/ECDH=X25519": made when it is asked for, for most are never asked. */
 static void tls_text(const struct stream *s, char *buf)
 {
-	SSL *ssl = tls_of(s)->ssl;
-	int nid = (int)SSL_get_negotiated_group(ssl);
+	const struct tls *t = tls_of(s);
+	int nid = (int)SSL_get_negotiated_group(t->ssl), bits = t->dh_bits;
 	const char *group = nid == NID_undef || (nid & TLSEXT_nid_unknown) != 0 ? NULL : OBJ_nid2sn(nid);
+	const char *version = SSL_get_version(t->ssl), *cipher = SSL_get_cipher_name(t->ssl);
 	EVP_PKEY *key = NULL;
 
-	if (group == NULL && SSL_get_peer_tmp_key(ssl, &key) == 1 && EVP_PKEY_is_a(key, "DH"))
-		snprintf(buf, STREAM_TLS_TEXT_BYTES, "%s/%s/DH=%d", SSL_get_version(ssl), SSL_get_cipher_name(ssl),
-		         EVP_PKEY_get_bits(key));
+	if (group == NULL && SSL_get_peer_tmp_key(t->ssl, &key) == 1 && EVP_PKEY_is_a(key, "DH"))
+		bits = EVP_PKEY_get_bits(key);
+	if (bits > 0)
+		snprintf(buf, STREAM_TLS_TEXT_BYTES, "%s/%s/DH=%d", version, cipher, bits);
 	else
-		snprintf(buf, STREAM_TLS_TEXT_BYTES, "%s/%s%s%s", SSL_get_version(ssl), SSL_get_cipher_name(ssl),
+		snprintf(buf, STREAM_TLS_TEXT_BYTES, "%s/%s%s%s", version, cipher,
 		         group == NULL ? "" : "/ECDH=", group == NULL ? "" : group);
 	EVP_PKEY_free(key);
 }

@@ -65,15 +65,6 @@ static bool has_hashed(const char *directories)
 	return found;
 }
 
-static int no_passphrase(char *buf, int size, int rwflag, void *arg)
-{
-	(void)buf;
-	(void)size;
-	(void)rwflag;
-	(void)arg;
-	return -1;
-}
-
 /* How many were taken; -1: out of memory. */
 static int take_all(X509_STORE *store, BIO *in)
 {
@@ -81,7 +72,7 @@ static int take_all(X509_STORE *store, BIO *in)
 	int n = 0;
 
 	while (left > 0) {
-		X509 *cert = PEM_read_bio_X509_AUX(in, NULL, no_passphrase, NULL);
+		X509 *cert = PEM_read_bio_X509_AUX(in, NULL, tls_no_passphrase, NULL);
 
 		if (cert != NULL && X509_STORE_add_cert(store, cert) == 1)
 			n++;

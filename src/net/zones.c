@@ -169,12 +169,7 @@ const char *zone_name(const struct zone *zone)
 
 int zones_count(const struct zones *z)
 {
-	const struct list *node;
-	int n = 0;
-
-	list_each (node, &z->all)
-		n++;
-	return n;
+	return (int)list_count(&z->all);
 }
 
 void zones_each(const struct zones *z, void (*row)(void *arg, const char *name, uint32_t serial, int n_names),

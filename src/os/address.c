@@ -14,8 +14,6 @@
 /* The longest text of an address fits: callers have that much room. */
 #define TEXT_BYTES 64
 
-enum peer_family { PEER_NONE = 0, PEER_UNIX = 1, PEER_V4 = 4, PEER_V6 = 6 };
-
 static bool unix_from_text(struct address *a, const char *text)
 {
 	struct sockaddr_un local;
@@ -94,6 +92,16 @@ bool address_from_text(struct address *a, const char *text, uint16_t port)
 	return true;
 }
 
+bool address_from_sockaddr(struct address *a, const struct sockaddr *from, size_t len)
+{
+	if ((from->sa_family != AF_INET && from->sa_family != AF_INET6) || len > sizeof(a->u))
+		return false;
+	memset(a, 0, sizeof(*a));
+	a->len = (socklen_t)len;
+	memcpy(&a->u, from, len);
+	return true;
+}
+
 static const char *text_of(int family, const void *bytes, char *buf, size_t size)
 {
 	/* systems do not agree on the type of a size here */
@@ -151,6 +159,14 @@ bool address_same(const struct address *a, const struct address *b)
 		return a->u.v6.sin6_scope_id == b->u.v6.sin6_scope_id &&
 		       memcmp(&a->u.v6.sin6_addr, &b->u.v6.sin6_addr, sizeof(a->u.v6.sin6_addr)) == 0;
 	return a->len == b->len && memcmp(&a->u, &b->u, (size_t)a->len) == 0;
+}
+
+bool address_is_among(const struct address *a, const struct address *list, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (address_same(&list[i], a))
+			return true;
+	return false;
 }
 
 struct peer peer_of_address(const struct address *a)

@@ -56,8 +56,6 @@ void service_state_told(struct service_state *s, const char *text, uint64_t now_
 	/* it is also the end of a reload, which may happen in a pause */
 	if (s->phase == PHASE_STARTING && has_line(text, "READY=1"))
 		enter(s, PHASE_RUNNING, now_us);
-	if (has_line(text, "STOPPING=1"))
-		service_state_stopping(s, s->most_us, now_us);
 }
 
 void service_state_pausing(struct service_state *s, uint64_t now_us)
@@ -97,8 +95,10 @@ void service_state_order(struct service_state *s, enum service_order order, uint
 {
 	switch (order) {
 	case ORDER_STOP:
-		if (!is_ending(s))
-			service_state_stopping(s, s->most_us, now_us);
+		if (is_ending(s))
+			break;
+		s->ordered = true;
+		service_state_stopping(s, s->most_us, now_us);
 		break;
 	case ORDER_PAUSE:
 		service_state_pausing(s, now_us);
@@ -117,7 +117,7 @@ bool service_state_tick(struct service_state *s, uint64_t now_us)
 	uint64_t waited_us = now_us - s->since_us;
 
 	if (!service_state_is_pending(s) || (s->phase == PHASE_STARTING && waited_us > SERVICE_START_MOST_US) ||
-	    (s->phase == PHASE_STOPPING && waited_us > s->most_us + SERVICE_STOP_REST_US))
+	    (s->phase == PHASE_STOPPING && s->ordered && waited_us > s->most_us + SERVICE_STOP_REST_US))
 		return false;
 	s->checkpoint++;
 	return true;
@@ -125,5 +125,5 @@ bool service_state_tick(struct service_state *s, uint64_t now_us)
 
 bool service_state_is_late(const struct service_state *s, uint64_t now_us)
 {
-	return s->phase == PHASE_STOPPING && now_us - s->since_us >= s->most_us;
+	return s->phase == PHASE_STOPPING && s->ordered && now_us - s->since_us >= s->most_us;
 }

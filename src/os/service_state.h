@@ -30,6 +30,7 @@ struct service_state {
 	uint32_t checkpoint; /* while something is pending: it counts up */
 	uint64_t since_us;   /* when it began */
 	uint64_t most_us;    /* stopping: how long it may take before it is ended at once */
+	bool ordered;        /* the manager waits for the stop; the console does not, and has no deadline */
 	uint32_t exit_code;  /* stopped: 0, or the service's own number for what went wrong */
 };
 
@@ -40,11 +41,11 @@ struct service_state {
 
 void service_state_begin(struct service_state *s, uint64_t now_us);
 
-/* What sd_notify(3) would be told: READY=1, STOPPING=1. */
+/* What sd_notify(3) would be told: READY=1 counts here. */
 void service_state_told(struct service_state *s, const char *text, uint64_t now_us);
 void service_state_paused(struct service_state *s, bool paused, uint64_t now_us);
 void service_state_pausing(struct service_state *s, uint64_t now_us);
-/* It may take that long from now on. */
+/* It may take that long from now on, if the manager has ordered it. */
 void service_state_stopping(struct service_state *s, uint64_t most_us, uint64_t now_us);
 void service_state_end(struct service_state *s, uint32_t exit_code);
 
@@ -54,9 +55,10 @@ void service_state_order(struct service_state *s, enum service_order order, uint
 
 /* Something is under way. */
 bool service_state_is_pending(const struct service_state *s) MUST_USE;
-/* A second has passed. True: there is another checkpoint to tell; not for ever, so that one who hangs is seen to. */
+/* A second has passed. True: there is another checkpoint to tell; not for ever while the manager waits for us, so that
+   one who hangs is seen to. */
 bool service_state_tick(struct service_state *s, uint64_t now_us) MUST_USE;
-/* The time for stopping is over. */
+/* The time for a stop that the manager has ordered is over. */
 bool service_state_is_late(const struct service_state *s, uint64_t now_us) MUST_USE;
 
 #endif

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/comma_list.h"
+
 #define MOST_LETTERS 256
 #define SYSTEMS_OWN "NT AUTHORITY\\"
 #define VIRTUAL "NT SERVICE\\"
@@ -93,21 +95,12 @@ bool service_account_is_mighty(const char *account)
 
 void service_put_list(struct str *out, const char *names)
 {
-	const char *at = names == NULL ? "" : names;
+	const char *name;
+	size_t len;
 
-	while (*at != '\0') {
-		size_t len = strcspn(at, ",");
-		const char *end = at + len, *next = *end == ',' ? end + 1 : end;
-
-		for (; at < end && *at == ' '; at++)
-			;
-		for (; end > at && end[-1] == ' '; end--)
-			;
-		if (end > at) {
-			str_add(out, at, (size_t)(end - at));
-			str_add_char(out, '\0');
-		}
-		at = next;
+	while (comma_list_next(&names, &name, &len)) {
+		str_add(out, name, len);
+		str_add_char(out, '\0');
 	}
 	str_add_char(out, '\0');
 }

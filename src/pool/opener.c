@@ -558,7 +558,8 @@ void opener_consider(struct opener *o, struct pool *p, uint64_t now_us, struct l
 	pool_may_ask(p, !is_remembered(op), out);
 }
 
-void opener_admit_blocked(struct opener *o, struct backend *b, uint64_t now_us, struct letters *out)
+/* Looks at the pools that wait for this address, as far as it admits them. */
+static void admit_blocked(struct opener *o, struct backend *b, uint64_t now_us, struct letters *out)
 {
 	struct list waiting, *node;
 
@@ -628,7 +629,7 @@ static void opened(struct opener *o, struct permit *permit, uint64_t now_us, str
 	limits_reached(o, permit, now_us, out);
 	outages_attempt_succeeded(o, op, permit, now_us, out);
 	if (b != NULL)
-		opener_admit_blocked(o, b, now_us, out);
+		admit_blocked(o, b, now_us, out);
 }
 
 static void not_opened(struct opener *o, struct permit *permit, uint64_t now_us, struct letters *out)
@@ -643,7 +644,7 @@ static void not_opened(struct opener *o, struct permit *permit, uint64_t now_us,
 		outages_attempt_failed(o, op, permit, now_us, out);
 	pool_set_trying(op->pool, op->n_starting > 0);
 	if (b != NULL)
-		opener_admit_blocked(o, b, now_us, out);
+		admit_blocked(o, b, now_us, out);
 }
 
 /* Those who wait for a pool's size get another look, in order. */

@@ -30,8 +30,6 @@ uint32_t facts_choose(const struct permit *permit, const struct target_failure *
 void opener_wake_at(struct opener *o, struct opener_pool *op, uint64_t when_us);
 /* The address that the pool's next attempt will begin with; NULL: not known. */
 void opener_set_behind(struct opener_pool *op, struct backend *b);
-/* Looks at the pools that wait for this address, as far as it admits them. */
-void opener_admit_blocked(struct opener *o, struct backend *b, uint64_t now_us, struct letters *out);
 
 /* All that one permit can count under. */
 #define LIMITS_OF_PERMIT (3u + PERMIT_MAX_TARGETS)

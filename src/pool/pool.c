@@ -1583,16 +1583,6 @@ void pool_seat_left(struct seat *s)
 			return #cond;                                                                                  \
 	} while (0)
 
-static uint32_t list_count(const struct list *head)
-{
-	const struct list *node;
-	uint32_t n = 0;
-
-	list_each (node, head)
-		n++;
-	return n;
-}
-
 static const char *check_seat_locked(struct seat *s)
 {
 	struct list *node;

@@ -156,6 +156,22 @@ bool report_parse(struct report *report, const char *body, size_t len)
 	return reader_is_done(&r);
 }
 
+void report_read_broken(struct report *report, const char *body, size_t len)
+{
+	size_t at = 0;
+
+	memset(report, 0, sizeof(*report));
+	while (at + 1 < len && body[at] != '\0') {
+		const char *value = body + at + 1, *end = (const char *)memchr(value, '\0', len - at - 1);
+		struct bytes *field = report_field(report, (uint8_t)body[at]);
+		size_t value_len = end == NULL ? len - at - 1 : (size_t)(end - value);
+
+		if (field != NULL)
+			*field = (struct bytes){value, value_len};
+		at += value_len + 2;
+	}
+}
+
 /* The length of a text without the character of UTF-8 that is cut off at its end, if there is one. */
 static size_t whole_characters(const char *text, size_t len)
 {
@@ -283,13 +299,6 @@ struct type_name {
 	const char *name;
 };
 
-static const struct type_name client_types[] = {
-    {'B', "Bind"},         {'C', "Close"},           {'D', "Describe"}, {'E', "Execute"},
-    {'F', "FunctionCall"}, {'H', "Flush"},           {'P', "Parse"},    {'Q', "Query"},
-    {'S', "Sync"},         {'X', "Terminate"},       {'c', "CopyDone"}, {'d', "CopyData"},
-    {'f', "CopyFail"},     {'p', "PasswordMessage"}, {'\0', NULL},
-};
-
 static const struct type_name server_types[] = {
     {'1', "ParseComplete"},
     {'2', "BindComplete"},
@@ -318,9 +327,9 @@ static const struct type_name server_types[] = {
     {'\0', NULL},
 };
 
-const char *message_name(enum message_side side, uint8_t type)
+const char *server_message_name(uint8_t type)
 {
-	const struct type_name *row = side == FROM_CLIENT ? client_types : server_types;
+	const struct type_name *row = server_types;
 
 	while (row->name != NULL && (uint8_t)row->type != type)
 		row++;
@@ -625,11 +634,6 @@ void message_copy_fail(struct str *out, const char *why)
 void message_sync(struct str *out)
 {
 	message_bare(out, 'S');
-}
-
-void message_terminate(struct str *out)
-{
-	message_bare(out, 'X');
 }
 
 #define CODE_CANCEL 80877102u

@@ -8,7 +8,6 @@
 #include "worker/client.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -91,15 +90,16 @@ const char *client_application_name(const struct client *c)
 	return params == NULL ? NULL : params_value(params, "application_name");
 }
 
-/* The client's address without port: "10.0.0.5", "unix(4711)". On Unix sockets the port is ours, as in PgBouncer. */
-static void address_of(const struct client *c, char *text, size_t size)
+void client_log_address(struct log_event *e, const struct peer *peer, int listen_port, char text[PEER_LOG_BYTES])
 {
-	const struct peer *peer = stream_peer(c->stream);
+	bool is_unix = peer->family == PEER_UNIX;
 
-	if (peer->family == 1)
-		snprintf(text, size, "unix(%d)", (int)peer_pid(peer));
+	if (is_unix)
+		snprintf(text, PEER_LOG_BYTES, "unix(%d)", (int)peer_pid(peer));
 	else
-		(void)peer_text(peer, text, size);
+		(void)peer_text(peer, text, PEER_LOG_BYTES);
+	e->address = text;
+	e->port = is_unix ? listen_port : peer->port;
 }
 
 /* It has no place in a pool: that of auth_user, where it waits for a lookup, is anybody's. */
@@ -113,27 +113,21 @@ static void client_vlog(struct client *c, struct log_event *e, const char *fmt, 
 static void client_vlog(struct client *c, struct log_event *e, const char *fmt, va_list args)
 {
 	struct log *l = c->worker->office->log;
-	const struct peer *peer = stream_peer(c->stream);
-	char text[LOG_TEXT_MAX], address[96], who[3 * LOG_NAME_MAX];
-	bool v6;
+	char text[LOG_TEXT_MAX], address[PEER_LOG_BYTES], who[LOG_WHO_BYTES];
 
 	if (e->level < LEVEL_DEBUG && client_login_only_knocks(c))
 		e->level = LEVEL_DEBUG;
 	if (!log_wants(l, e->level))
 		return;
-	address_of(c, address, sizeof(address));
-	v6 = strchr(address, ':') != NULL;
+	client_log_address(e, stream_peer(c->stream), c->worker->config->settings.listen_port, address);
 	e->database = client_database(c);
 	e->user = client_user(c);
-	e->address = address;
-	e->port = peer->family == 1 ? c->worker->config->settings.listen_port : peer->port;
 	e->client = c->waiter.id;
 	vsnprintf(text, sizeof(text), fmt, args);
 	e->text = text;
 	if (is_stranger(c) && !strangers_may_log(c->worker, e))
 		return;
-	snprintf(who, sizeof(who), "C-0x%" PRIxPTR ": %.*s/%.*s@%s%s%s:%d", (uintptr_t)c, LOG_NAME_MAX, e->database,
-	         LOG_NAME_MAX, e->user, v6 ? "[" : "", address, v6 ? "]" : "", e->port);
+	log_name_connection(e, 'C', c, who);
 	e->who = who;
 	log_event(l, e);
 }
@@ -159,7 +153,7 @@ void client_log(struct client *c, enum log_level level, const char *fmt, ...)
 
 void client_note(struct client *c, const char *class, const char *address, const char *text, const char *hint)
 {
-	char own[96];
+	char own[64];
 	struct error_note note = {.at_us = worker_now_us(c->worker),
 	                          .class = class,
 	                          .database = client_database(c),
@@ -171,10 +165,8 @@ void client_note(struct client *c, const char *class, const char *address, const
 
 	if (c->worker->errors == NULL || c->state == CLIENT_CLOSING || client_login_only_knocks(c))
 		return;
-	if (address == NULL) {
-		address_of(c, own, sizeof(own));
-		note.address = stream_peer(c->stream)->family == 1 ? "unix" : own;
-	}
+	if (address == NULL)
+		note.address = peer_text(stream_peer(c->stream), own, sizeof(own));
 	error_ring_add(c->worker->errors, &note);
 }
 
@@ -269,7 +261,6 @@ static enum step client_idle(struct client *c)
 	if (bytes.len < FRAME_HEADER_BYTES &&
 	    relay_client_rules()->need[(unsigned char)bytes.data[0]] != FRAME_FORBIDDEN)
 		return hold(c, bytes);
-	c->request_us = c->query_since_us = worker_now_us(c->worker);
 	if (bytes.data[0] == 'X') {
 		client_close(c, "client close request");
 		return STEP_CLOSED;
@@ -278,6 +269,7 @@ static enum step client_idle(struct client *c)
 		client_fail_noted(c, "client_protocol", SQLSTATE_PROTOCOL, "unknown pkt");
 		return STEP_CLOSED;
 	}
+	c->request_us = c->query_since_us = worker_now_us(c->worker);
 	if (bytes.data[0] == 'Q' && c->worker->config->settings.disable_pqexec) {
 		client_fail_text(c, SQLSTATE_NOT_SUPPORTED, "PQexec disallowed");
 		return STEP_CLOSED;
@@ -478,31 +470,10 @@ void client_lost_server(struct client *c, const char *reason)
 
 /* ---- ends of waiting ---- */
 
-static void fail(struct client *c, const struct words *words, bool asked)
+/* It has sent a request of which no server has heard. */
+static bool is_asking(const struct client *c)
 {
-	struct str *out = &c->worker->scratch;
-	bool at_boundary = c->server == NULL || framer_at_boundary(&c->server->framer) || c->server->swallowing;
-	struct iovec v;
-
-	if (c->state == CLIENT_CLOSING)
-		return;
-	client_login_say_attempt(c);
-	if (c->worker->config->settings.log_pooler_errors && !c->untold) {
-		struct log_event e = {.level = LEVEL_WARNING, .event = "client_told"};
-
-		client_log_event(c, &e, "pooler error: %s", words->message);
-	}
-	str_clear(out);
-	message_error(out, words);
-	/* libpq since 15 would forget the error for that of the end of the connection: in PQexec(), which most drivers
-	 * use */
-	if (asked)
-		message_ready(out, 'I');
-	if (at_boundary && !out->failed) {
-		v = (struct iovec){out->data, out->len};
-		(void)!stream_write(c->stream, &v, 1, NULL);
-	}
-	client_close(c, words->message);
+	return c->state == CLIENT_QUEUED || (c->state == CLIENT_IDLE && c->query_since_us != 0);
 }
 
 /* PgBouncer's words for whoever comes while a failure is known already; programs look for them. */
@@ -520,15 +491,13 @@ static void told_known(struct client *c, struct words *words)
 
 static void told_outage(struct client *c, struct outage *outage, bool known_before)
 {
-	struct words words = verdict_words(&outage->verdict, "FATAL");
+	struct words words = verdict_words(&outage->verdict);
 
 	told_note(&c->worker->told, stream_peer(c->stream), worker_now_us(c->worker));
 	c->untold = !telling_add(c->worker, c->entry.seat, outage);
 	if (c->state == CLIENT_LOOKUP)
 		lookup_tell_outage(c, outage);
-	else if (c->state == CLIENT_IDLE || c->state == CLIENT_QUEUED)
-		fail(c, &words, true);
-	else if (known_before)
+	else if (known_before && !is_asking(c))
 		told_known(c, &words);
 	else
 		client_fail(c, &words);
@@ -679,7 +648,29 @@ void client_settings_changed(struct client *c)
 
 void client_fail(struct client *c, const struct words *words)
 {
-	fail(c, words, c->state == CLIENT_QUEUED);
+	struct str *out = &c->worker->scratch;
+	bool at_boundary = c->server == NULL || framer_at_boundary(&c->server->framer) || c->server->swallowing;
+	struct iovec v;
+
+	if (c->state == CLIENT_CLOSING)
+		return;
+	client_login_say_attempt(c);
+	if (c->worker->config->settings.log_pooler_errors && !c->untold) {
+		struct log_event e = {.level = LEVEL_WARNING, .event = "client_told"};
+
+		client_log_event(c, &e, "pooler error: %s", words->message);
+	}
+	str_clear(out);
+	message_error(out, words);
+	/* libpq since 15 would forget the error for that of the end of the connection: in PQexec(), which most drivers
+	 * use */
+	if (is_asking(c))
+		message_ready(out, 'I');
+	if (at_boundary && !out->failed) {
+		v = (struct iovec){out->data, out->len};
+		(void)!stream_write(c->stream, &v, 1, NULL);
+	}
+	client_close(c, words->message);
 }
 
 void client_fail_text(struct client *c, const char *precise, const char *text)

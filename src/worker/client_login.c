@@ -4,7 +4,7 @@
  *   HELLO   client_login_hello: SSLRequest, CancelRequest, StartupMessage ──> login_prove (client_proof.c)
  *           ──> LOOKUP, if the user list says nothing (lookup.c) ──> login_looked_up ──> login_prove
  *   login_passed ──> console: to main          ──> registry_enter ──> MOVING (JOIN) or here
- *   client_login_greet ──> GREETING until the pool has a welcome ──> client_login_welcome ──> IDLE
+ *   greet ──> GREETING until the pool has a welcome ──> client_login_welcome ──> IDLE
  */
 #include "worker/client_login.h"
 
@@ -37,6 +37,8 @@
 #include "worker/waiting.h"
 
 #define OUT_MAX (1u << 20)
+
+static void greet(struct client *c);
 
 static struct login *login_new(struct client *c)
 {
@@ -159,7 +161,7 @@ void client_arrived(struct worker *w, struct client *c)
 		return;
 	}
 	/* with tcp_defer_accept its first bytes are here already: no need to wait for the loop to say so */
-	if (w->config->settings.tcp_defer_accept > 0 && stream_peer(c->stream)->family != 1) {
+	if (w->config->settings.tcp_defer_accept > 0 && stream_peer(c->stream)->family != PEER_UNIX) {
 		c->readable = true;
 		client_run(c);
 	}
@@ -172,7 +174,7 @@ void client_joined(struct worker *w, struct client *c)
 		client_close(c, "out of memory");
 		return;
 	}
-	client_login_greet(c);
+	greet(c);
 }
 
 static void leave_worker(struct client *c)
@@ -475,7 +477,7 @@ static bool offer_password(struct client *c)
 /* NULL: this client is not offered TLS. */
 static struct shared *tls_for(const struct client *c)
 {
-	return stream_peer(c->stream)->family == 1 ? NULL : c->worker->config->tls.client;
+	return stream_peer(c->stream)->family == PEER_UNIX ? NULL : c->worker->config->tls.client;
 }
 
 static enum entering enter_registry(struct client *c)
@@ -505,7 +507,7 @@ enum step login_passed(struct client *c)
 		client_login_say_attempt(c);
 		return to_console(c);
 	}
-	if (stream_peer(c->stream)->family == 1 && registry_turns_local_away(w->office->registry))
+	if (stream_peer(c->stream)->family == PEER_UNIX && registry_turns_local_away(w->office->registry))
 		return no_entry(c, ENTER_SHUTTING_DOWN);
 	result = enter_registry(c);
 	if (result != ENTERED && result != ENTERED_NEW_DATABASE)
@@ -519,7 +521,7 @@ enum step login_passed(struct client *c)
 	exchange_free(l->exchange);
 	l->exchange = NULL;
 	if (c->entry.seat->worker == w->number) {
-		client_login_greet(c);
+		greet(c);
 		return STEP_CLOSED; /* whatever it is now, its state has been run */
 	}
 	(void)client_enter(c, CLIENT_MOVING);
@@ -636,7 +638,7 @@ static bool is_own_account(const struct client *c)
 {
 	const struct peer *peer = stream_peer(c->stream);
 
-	return peer->family == 1 && strcmp(c->login->user, "pgbouncer") == 0 && peer_uid(peer) == os_user_id();
+	return peer->family == PEER_UNIX && strcmp(c->login->user, "pgbouncer") == 0 && peer_uid(peer) == os_user_id();
 }
 
 static enum step begin_login(struct client *c, const struct startup *s)
@@ -841,7 +843,7 @@ void client_login_welcome(struct client *c)
 	struct shared *shared = is_replication(c) ? NULL : pool_welcome(c->entry.seat->pool);
 
 	if (shared == NULL) { /* forgotten since: wait for the next one */
-		client_login_greet(c);
+		greet(c);
 		return;
 	}
 	welcome_with(c, container_of(shared, struct welcome, shared));
@@ -858,7 +860,8 @@ static void stay(struct client *c)
 	(void)login_flush(c);
 }
 
-void client_login_greet(struct client *c)
+/* On its seat's worker: waits for the pool's welcome, or is welcomed. */
+static void greet(struct client *c)
 {
 	struct worker *w = c->worker;
 	struct shared *welcome = NULL;

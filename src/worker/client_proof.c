@@ -281,8 +281,9 @@ enum step login_prove(struct client *c)
 	}
 	setup.binding = binding;
 	setup.binding_len = stream_binding(c->stream, binding);
-	setup.host =
-	    stream_peer(c->stream)->family == 1 ? "[local]" : peer_text(stream_peer(c->stream), host, sizeof(host));
+	setup.host = stream_peer(c->stream)->family == PEER_UNIX
+	                 ? "[local]"
+	                 : peer_text(stream_peer(c->stream), host, sizeof(host));
 	setup.ldap = way.rule != NULL && way.rule->ldap != NULL ? way.rule->ldap : w->config->ldap;
 	loop_random(w->loop, setup.random, sizeof(setup.random));
 	l->exchange = exchange_new(w->office->auth, &setup);
@@ -332,6 +333,18 @@ static void start_job(struct client *c, enum office_letter kind, void (*work)(st
 	jobs_run(helpers, &l->job);
 }
 
+/* The job is done, and what it worked on is ours again. False: the client has left, and all is freed. */
+static bool take_back(struct login *l)
+{
+	l->job_out = false;
+	if (l->client == NULL) {
+		login_free(l);
+		return false;
+	}
+	stream_resume(l->client->stream); /* what came too early may have stopped it */
+	return true;
+}
+
 static enum step start_derivation(struct client *c)
 {
 	struct login *l = c->login;
@@ -347,19 +360,15 @@ static enum step start_derivation(struct client *c)
 void client_login_keys(struct worker *w, struct letter *letter)
 {
 	struct login *l = container_of(letter, struct login, job.letter);
-	struct client *c = l->client;
-	struct scram_order *order = l->order;
+	struct scram_order *order;
 
 	(void)w;
-	l->job_out = false;
-	if (c == NULL) {
-		login_free(l);
+	if (!take_back(l))
 		return;
-	}
+	order = l->order;
 	l->order = NULL;
-	stream_resume(c->stream); /* what came too early may have stopped it */
-	if (take_result(c, exchange_resume(l->exchange, order, &l->out)) == STEP_AGAIN)
-		client_run(c);
+	if (take_result(l->client, exchange_resume(l->exchange, order, &l->out)) == STEP_AGAIN)
+		client_run(l->client);
 	scram_order_free(order);
 }
 
@@ -387,12 +396,8 @@ void client_login_account(struct worker *w, struct letter *letter)
 	struct client *c = l->client;
 
 	(void)w;
-	l->job_out = false;
-	if (c == NULL) {
-		login_free(l);
+	if (!take_back(l))
 		return;
-	}
-	stream_resume(c->stream);
 	/* not even one thread could be started: it would be asked for again and again */
 	if ((l->job.done ? login_prove(c) : login_no_memory(c)) == STEP_AGAIN)
 		client_run(c);
@@ -439,14 +444,10 @@ void client_login_answer(struct worker *w, struct letter *letter)
 	struct client *c = l->client;
 
 	atomic_fetch_sub(&w->office->n_asking[l->ask->whom], 1);
-	l->job_out = false;
-	if (c == NULL) {
-		login_free(l);
+	if (!take_back(l))
 		return;
-	}
 	if (!l->job.done)
 		ask_answer(l->ask, ASK_NO_ANSWER, "not even one thread could be started for asking");
-	stream_resume(c->stream);
 	if (take_result(c, exchange_answered(l->exchange, l->ask)) == STEP_AGAIN)
 		client_run(c);
 }

@@ -238,11 +238,11 @@ static void write_host(const struct client *c, char *text, size_t size)
 	char addr[96], machine[HOST_NAME_BYTES];
 
 	(void)peer_text(peer, addr, sizeof(addr));
-	if (peer->family == 1)
+	if (peer->family == PEER_UNIX)
 		snprintf(text, size, "unix(%d@%s):%d", (int)peer_pid(peer), os_machine_name(machine, sizeof(machine)),
 		         c->worker->config->settings.listen_port);
 	else
-		snprintf(text, size, peer->family == 6 ? "[%s]:%u" : "%s:%u", addr, peer->port);
+		snprintf(text, size, peer->family == PEER_V6 ? "[%s]:%u" : "%s:%u", addr, peer->port);
 }
 
 static enum step add_host_to_name(struct client *c)

@@ -116,7 +116,7 @@ void loss_tell(struct client *c, const struct server *s, const struct failure *w
 	if (why->domain == DOMAIN_POOLER && why->code == FAILURE_TIMED_OUT)
 		add_silence(s, &v.detail);
 	add_advice(c, &v.hint);
-	words = verdict_words(&v, "FATAL");
+	words = verdict_words(&v);
 	client_note(c, v.class, facts.address, words.message, words.hint);
 	client_fail(c, &words);
 	verdict_fini(&v);

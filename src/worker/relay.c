@@ -695,7 +695,7 @@ static uint8_t note_error(struct server *s, const struct frame *f)
 	return is_fatal(f) ? 0 : answers_head_refused(&s->answers);
 }
 
-/* The first piece of a message decides about all of it; the rest follows (relay_rest). */
+/* The first piece of a message decides about all of it; the rest follows it. */
 static void take_frame(struct turn *t, const struct frame *f)
 {
 	struct server *s = t->s;

@@ -11,7 +11,6 @@
  */
 #include "worker/server.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,21 +58,18 @@ static void server_vlog(struct server *s, struct log_event *e, const char *fmt, 
 static void server_vlog(struct server *s, struct log_event *e, const char *fmt, va_list args)
 {
 	struct log *l = s->worker->office->log;
-	char text[LOG_TEXT_MAX], address[128], who[3 * LOG_NAME_MAX];
-	bool v6;
+	char text[LOG_TEXT_MAX], address[128], who[LOG_WHO_BYTES];
 
 	if (!log_wants(l, e->level))
 		return;
 	e->database = s->place.pool->database;
 	e->user = s->place.pool->user;
 	e->address = address_text(&s->address, address, sizeof(address));
-	v6 = strchr(address, ':') != NULL;
 	e->port = port_of(s);
 	e->server = s->id;
 	e->client = s->client == NULL ? 0 : s->client->waiter.id;
 	vsnprintf(text, sizeof(text), fmt, args);
-	snprintf(who, sizeof(who), "S-0x%" PRIxPTR ": %.*s/%.*s@%s%s%s:%d", (uintptr_t)s, LOG_NAME_MAX, e->database,
-	         LOG_NAME_MAX, e->user, v6 ? "[" : "", address, v6 ? "]" : "", e->port);
+	log_name_connection(e, 'S', s, who);
 	e->who = who;
 	e->text = text;
 	log_event(l, e);

@@ -838,7 +838,7 @@ static bool is_due(const struct server_login *l, uint8_t type)
 
 static bool refuse_message(struct server *s, uint8_t type, const char *why)
 {
-	const char *name = message_name(FROM_SERVER, type);
+	const char *name = server_message_name(type);
 	char text[80];
 
 	if (name != NULL)
@@ -952,7 +952,7 @@ static void bad_frame(struct server *s, enum frame_result result, struct span by
 	} else if (!s->login->answered) {
 		not_postgres(s, bytes);
 	} else if (result == FRAME_TOO_LARGE) {
-		snprintf(text, sizeof(text), "%s", message_name(FROM_SERVER, type));
+		snprintf(text, sizeof(text), "%s", server_message_name(type));
 		(void)refuse_size(s, text);
 	} else {
 		(void)refuse_message(s, type, result == FRAME_BAD_LENGTH ? "with an impossible length" : "in a login");

@@ -10,7 +10,7 @@ static struct peer who(const struct peer *peer)
 {
 	struct peer p = {.family = peer->family};
 
-	if (peer->family == 1)
+	if (peer->family == PEER_UNIX)
 		memcpy(p.bytes, peer->bytes + 4, 4); /* processes come and go */
 	else
 		memcpy(p.bytes, peer->bytes, sizeof(p.bytes));

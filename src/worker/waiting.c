@@ -578,7 +578,7 @@ void waiting_fail(struct client *c, const char *class, const char *precise, cons
 
 void waiting_fail_busy(struct client *c, struct outage *outage)
 {
-	struct words words = verdict_words(&outage->verdict, "FATAL");
+	struct words words = verdict_words(&outage->verdict);
 	struct waiting_why why;
 
 	waiting_copy(&why, waiting_why(c->worker, c->entry.seat, 1));

@@ -351,7 +351,7 @@ struct worker *worker_new(struct office *o, uint16_t number, const struct config
 	return w;
 }
 
-static void close_everything(struct worker *w)
+void worker_close_connections(struct worker *w)
 {
 	struct list *node;
 
@@ -361,6 +361,11 @@ static void close_everything(struct worker *w)
 	while ((node = list_first(&w->servers)) != NULL)
 		server_close(container_of(node, struct server, on_worker), "server shutting down");
 	cancel_close_all(w);
+}
+
+static void close_everything(struct worker *w)
+{
+	worker_close_connections(w);
 	farewell_close_all(w);
 	telling_end(w);
 	strangers_end(w);

@@ -6,6 +6,7 @@ turns within a round; a figure is the median over the rounds, a ratio the median
 test: nothing here can fail because something is slow.
 """
 import argparse
+import csv
 import os
 import re
 import shutil
@@ -26,6 +27,7 @@ listen_port = {port}
 unix_socket_dir =
 auth_type = trust
 auth_file = {dir}/userlist.txt
+stats_users = app
 pool_mode = transaction
 default_pool_size = 20
 max_client_conn = 1000
@@ -103,15 +105,28 @@ def pgbench(pgbin, port, arguments):
     return done.stdout
 
 
+def hand_overs(pgbin, port):
+    """How often a server went from one thread to another so far; None if the console does not know (PgBouncer's)."""
+    shown = subprocess.run([pgbin + "psql", "-X", "--csv", "-h", "127.0.0.1", "-p", str(port), "-U", "app", "-c", "SHOW WORKERS", "pgbouncer"],
+                           env=dict(os.environ, PGSSLMODE="disable"), capture_output=True, text=True, check=False).stdout
+    rows = list(csv.DictReader(shown.splitlines()))
+    return sum(int(row["hand_overs"]) for row in rows) if rows else None
+
+
 def sample(pgbin, port, pid, protocol, clients, seconds):
-    """One run: transactions per second, and CPU of the pooler per transaction in microseconds (None without one)."""
+    """
+    One run: transactions per second; of a pooler (None without one) its CPU per transaction in microseconds, and how many
+    servers went from one thread to another per transaction.
+    """
+    moved_before = hand_overs(pgbin, port) if pid else None
     before = cpu_seconds(pid) if pid else 0
     text = pgbench(pgbin, port, ["-n", "-S", "-M", protocol, "-c", str(clients), "-j", "2", "-T", str(seconds)])
     transactions = int(re.search(r"transactions actually processed: (\d+)", text).group(1))
     if transactions == 0:
         sys.exit(f"bench: {clients} clients could not be connected within {seconds} s; give more --seconds")
     tps = float(re.search(r"tps = ([\d.]+)", text).group(1))
-    return tps, (cpu_seconds(pid) - before) * 1e6 / transactions if pid else None
+    cpu = (cpu_seconds(pid) - before) * 1e6 / transactions if pid else None
+    return tps, cpu, None if moved_before is None else (hand_overs(pgbin, port) - moved_before) / transactions
 
 
 def trust_everybody(pgbin, home, server_port):
@@ -123,7 +138,7 @@ def trust_everybody(pgbin, home, server_port):
 
 
 def measure(args, pgbin, server_port):
-    """Returns {(workload, pooler): [(tps, cpu) of each round]}."""
+    """Returns {(workload, pooler): [what sample() gives, of each round]}."""
     kinds = [("direct", None, ""), ("PgBouncer", args.pgbouncer, "")]
     kinds += [(f"pgweir, threads = {n}", args.pgweir, f"threads = {n}") for n in args.threads.split(",") if n]
     results = {}
@@ -146,8 +161,8 @@ def ratio(ours, theirs):
 
 
 def table(names, results):
-    yield "| workload | pooler | tps | ÷ PgBouncer | CPU µs per transaction | ÷ PgBouncer |"
-    yield "| --- | --- | ---: | ---: | ---: | ---: |"
+    yield "| workload | pooler | tps | ÷ PgBouncer | CPU µs per transaction | ÷ PgBouncer | hand-overs per transaction |"
+    yield "| --- | --- | ---: | ---: | ---: | ---: | ---: |"
     for workload, _, _ in WORKLOADS:
         base = results[workload, "PgBouncer"]
         for name in names:
@@ -157,7 +172,8 @@ def table(names, results):
             if got[0][1] is not None:
                 cpu = [one[1] for one in got]
                 cells[2:] = [f"{statistics.median(cpu):.1f}", ratio(cpu, [one[1] for one in base])]
-            yield "| " + " | ".join([workload, name, *cells]) + " |"
+            moved = "–" if got[0][2] is None else f"{statistics.median(one[2] for one in got):.4f}"
+            yield "| " + " | ".join([workload, name, *cells, moved]) + " |"
 
 
 def main():

@@ -181,6 +181,13 @@ def test_it_is_healthy_wherever_it_listens(run, tmp_path, where):
 	until(lambda: pooler.health["Status"] == "healthy", 90, "it is healthy")
 
 
+@pytest.mark.parametrize("command", [["-v", "-u", "pgbouncer", "/conf/pgbouncer.ini"], ["/conf/pgbouncer.ini", "-v", "--user", "pgbouncer"]], ids=" ".join)
+def test_it_is_healthy_whatever_its_options(run, tmp_path, command):
+	configuration(tmp_path, auth_file="/conf/userlist.txt", listen_port=5555)
+	pooler = run("/usr/bin/pgbouncer", *command, options=("--health-interval", "1s", "--volume", f"{tmp_path}:/conf"))
+	until(lambda: pooler.health["Status"] == "healthy", 90, "it is healthy")
+
+
 def test_health_is_the_pooler_s_own(start):
 	"""With PostgreSQL away it goes on: a restart would mend nothing, and clients are told why."""
 	pooler = start(options=("--health-interval", "1s"), databases="* = host=127.0.0.1 port=1", server_down_wait=0)

@@ -1,3 +1,4 @@
+#include <pthread.h>
 #include <sql.h>
 #include <sqlext.h>
 #include <stdio.h>
@@ -128,32 +129,82 @@ static void big(void)
 	SQLFreeHandle(SQL_HANDLE_STMT, s);
 }
 
+struct running {
+	SQLHSTMT statement;
+	char sql[200];
+	int succeeds;
+};
+
+static void *run_beside(void *arg)
+{
+	struct running *r = (struct running *)arg;
+
+	r->succeeds = SQL_SUCCEEDED(SQLExecDirect(r->statement, (SQLCHAR *)r->sql, SQL_NTS));
+	return NULL;
+}
+
+static void cancel(const char *table, SQLHDBC watch)
+{
+	SQLHDBC ours = db;
+	struct running r = {.statement = statement()};
+	char seen[300], state[6] = "";
+	pthread_t thread;
+
+	snprintf(r.sql, sizeof(r.sql), "SELECT pg_sleep(60) AS %s", table);
+	snprintf(seen, sizeof(seen), "SELECT count(*) FROM pg_stat_activity WHERE query = '%s'", r.sql);
+	check(pthread_create(&thread, NULL, run_beside, &r) == 0, "no thread");
+	db = watch;
+	while (number(seen) == 0)
+		continue;
+	db = ours;
+	check(SQL_SUCCEEDED(SQLCancel(r.statement)), "not cancelled");
+	pthread_join(thread, NULL);
+	check(!r.succeeds, "not ended by it");
+	state_of(SQL_HANDLE_STMT, r.statement, state);
+	check(strcmp(state, "57014") == 0, "another SQLSTATE");
+	SQLFreeHandle(SQL_HANDLE_STMT, r.statement);
+	check(number("SELECT 7") == 7, "it does not go on");
+}
+
+static SQLHDBC connected(SQLHENV env)
+{
+	char line[500], state[6] = "";
+	SQLHDBC made;
+
+	SQLAllocHandle(SQL_HANDLE_DBC, env, &made);
+	snprintf(line, sizeof(line),
+	         "Driver={PostgreSQL Unicode};Servername=%s;Port=%s;Database=%s;UID=%s;PWD=%s;UseServerSidePrepare=1;",
+	         getenv("PGHOST"), getenv("PGPORT"), getenv("PGDATABASE"), getenv("PGUSER"), getenv("PGPASSWORD"));
+	if (!SQL_SUCCEEDED(
+	        SQLDriverConnect(made, NULL, (SQLCHAR *)line, SQL_NTS, NULL, 0, NULL, SQL_DRIVER_NOPROMPT))) {
+		state_of(SQL_HANDLE_DBC, made, state);
+		exit(1);
+	}
+	return made;
+}
+
 int main(void)
 {
 	char line[500];
 	const char *table = getenv("TABLE");
 	SQLHENV env;
-	char state[6] = "";
+	SQLHDBC watch;
 
 	SQLAllocHandle(SQL_HANDLE_ENV, SQL_NULL_HANDLE, &env);
 	SQLSetEnvAttr(env, SQL_ATTR_ODBC_VERSION, (SQLPOINTER)SQL_OV_ODBC3, 0);
-	SQLAllocHandle(SQL_HANDLE_DBC, env, &db);
-	snprintf(line, sizeof(line),
-	         "Driver={PostgreSQL Unicode};Servername=%s;Port=%s;Database=%s;UID=%s;PWD=%s;UseServerSidePrepare=1;",
-	         getenv("PGHOST"), getenv("PGPORT"), getenv("PGDATABASE"), getenv("PGUSER"), getenv("PGPASSWORD"));
-	if (!SQL_SUCCEEDED(SQLDriverConnect(db, NULL, (SQLCHAR *)line, SQL_NTS, NULL, 0, NULL, SQL_DRIVER_NOPROMPT))) {
-		state_of(SQL_HANDLE_DBC, db, state);
-		return 1;
-	}
+	db = connected(env);
+	watch = connected(env);
 	snprintf(line, sizeof(line), "CREATE TABLE %s (n int, t text)", table);
 	run(line);
 	prepared();
 	transaction(table);
 	error();
 	big();
+	cancel(table, watch);
 	snprintf(line, sizeof(line), "DROP TABLE %s", table);
 	run(line);
+	SQLDisconnect(watch);
 	SQLDisconnect(db);
-	puts("prepared transaction error big");
+	puts("prepared transaction error big cancel");
 	return 0;
 }

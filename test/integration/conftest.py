@@ -3,6 +3,7 @@
 import os
 import resource
 import shutil
+import socket
 import tempfile
 
 import pytest
@@ -56,6 +57,18 @@ def gate(cluster):
 	made = Gate(cluster.port)
 	yield made
 	made.close()
+
+
+@pytest.fixture
+def manager(folder):
+	"""Who listens where systemd would: its socket, and the path for NOTIFY_SOCKET."""
+	path = os.path.join(folder, "notify")
+	with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+		s.bind(path)
+		os.chmod(path, 0o777)
+		s.settimeout(30)
+		yield s, path
+	os.unlink(path)
 
 
 def _poolers(cluster, folder, request):

@@ -38,6 +38,7 @@ class Step(NamedTuple):
 	sent: bytes
 	wait: Wait
 	unless_error: bool = False # left out when an earlier step of its unit has read an ErrorResponse
+	cancel: bool = False # a CancelRequest goes first, over a connection of its own
 
 
 class Unit(NamedTuple):
@@ -178,6 +179,16 @@ class Talker:
 	def function(self):
 		return self.pick((function_call(177, b"2", b"40"), function_call(154, b"1", b"0"), function_call(2311, b"ABC"),
 			function_call(1257, b"A" * self.size()), function_call(177, b"x", b"1"), function_call(177, b"1"), function_call(4294967295, b"1")))
+
+	def cancelled(self):
+		"""A statement that lasts until it is cancelled. It says first that it runs; in a failed transaction it fails at once."""
+		survives = self.pick(("", "EXCEPTION WHEN query_canceled THEN RAISE NOTICE 'survived';"))
+		sql = f"DO $$ BEGIN RAISE NOTICE 'running %', {self.seed}; PERFORM pg_sleep(60); {survives} END $$"
+		before, behind, rest = self.constant(), self.pick((self.constant, self.change))(), parse(self.constant()) + bind(()) + execute()
+		sent, ready = self.pick(((query(sql), 1), (query(f"{sql}; {behind}"), 1), (query(f"{before}; {sql}"), 1), (query(sql) + query(before), 2),
+			(parse(sql) + bind(()) + execute() + sync(), 1), (rest + parse(sql) + bind(()) + execute() + rest + sync(), 1),
+			(parse(sql) + bind(()) + execute() + sync() + rest + sync(), 2)))
+		return Unit((Step(sent, Wait("NE", 1)), Step(b"", Wait("", 0), True, cancel=True), Step(b"", Wait("Z", ready))))
 
 	# Extended protocol.
 
@@ -346,7 +357,7 @@ class Talker:
 
 
 # How often each form is taken.
-WEIGHTS = {"simple": 10, "several": 8, "whole_transaction": 10, "following": 5, "call": 3, "temporary_table": 0.2,
+WEIGHTS = {"simple": 10, "several": 8, "whole_transaction": 10, "following": 5, "call": 3, "temporary_table": 0.2, "cancelled": 1,
 	"extended": 12, "pipeline": 10, "syncs": 1, "without_sync": 5, "flushed": 5, "unnamed_again": 3, "portal_again": 3, "named": 8,
 	"copying_at_once": 3, "copying_in": 3, "copying_extended": 3, "copying_with_sync": 2, "copying_twice": 2, "copying_out": 5, "stray_copy": 1}
 UNITS = [getattr(Talker, name) for name, weight in WEIGHTS.items() for _ in range(round(weight * 5))]

@@ -1,5 +1,7 @@
 """Starting programs as an unprivileged account, ending them by their own process id, and what the kernel knows of them."""
 
+import contextlib
+import ctypes
 import os
 import pwd
 import shutil
@@ -113,3 +115,32 @@ def cpu_seconds(pid):
 
 def open_files(pid):
 	return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+PIDFD_GETFD = 438
+
+
+@contextlib.contextmanager
+def socket_of(pid, local=None, peer=None):
+	"""A process's TCP socket with these ports, as a socket of ours: to ask for its options."""
+	process, found = os.pidfd_open(pid), None
+	try:
+		for name in os.listdir(f"/proc/{pid}/fd"):
+			with contextlib.suppress(FileNotFoundError):
+				if not os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:"):
+					continue
+			fd = ctypes.CDLL(None).syscall(PIDFD_GETFD, process, int(name), 0)
+			if fd < 0:
+				continue
+			found = socket.socket(fileno=fd)
+			with contextlib.suppress(OSError):
+				if found.family in (socket.AF_INET, socket.AF_INET6) and local in (None, found.getsockname()[1]) and (
+						peer is None or peer == found.getpeername()[1]):
+					yield found
+					return
+			found.close()
+		raise AssertionError(f"process {pid} has no socket from {local} to {peer}")
+	finally:
+		if found is not None:
+			found.close()
+		os.close(process)

@@ -6,6 +6,7 @@ import struct
 
 import pytest
 
+from told import refusal
 from waiting import until
 from wire import (CANCEL_REQUEST, GSSENC_REQUEST, PROTOCOL_3_0, PROTOCOL_3_2, SSL_REQUEST, Message, Scram, ServerError, Wire, cancel, md5_secret,
 	message, query, startup, startup_raw, types)
@@ -29,13 +30,6 @@ def poolers(start_shared):
 @pytest.fixture(scope="module")
 def trusting(poolers):
 	return poolers("trust")
-
-
-def refusal(pooler, user="app", database="app", password="app", **parameters):
-	with pooler.wire() as w:
-		with pytest.raises(ServerError) as caught:
-			w.login(user, database, password, **parameters)
-		return caught.value.message
 
 
 def is_let_in(pooler):

@@ -29,13 +29,6 @@ def checker(cluster, folder):
 		one.discard()
 
 
-@pytest.fixture
-def gate(cluster):
-	g = Gate(cluster.port)
-	yield g
-	g.close()
-
-
 def only(findings, **members):
 	found = findings.of(**members)
 	assert len(found) == 1, findings.out

@@ -7,9 +7,11 @@ import threading
 
 import pytest
 
+from pooler import PROGRAM, ROOT
 from processes import make_directory, start
+from processpair import Lone
 from test_settings_walk import settings
-from wire import query, types
+from wire import Wire, query, types
 
 pytestmark = pytest.mark.pgweir
 
@@ -91,7 +93,67 @@ def test_each_line_of_a_full_configuration_counts(pooler, console):
 	assert reload(console) is None
 
 
+RULES = """\
+local all all trust
+host pgbouncer all all trust
+host app,second app 127.0.0.0/8 md5
+host "app" "other" 10.0.0.0 255.0.0.0 scram-sha-256 # there
+hostssl all third ::1/128 cert map=m
+hostnossl all /^a samehost reject
+"""
+
+MAPS = """\
+m app app
+m "O=x, CN=other" other
+m /^(.*)@example$ \\1
+"""
+
+
+@pytest.fixture
+def ruled(pooler):
+	"""With a file of each kind; attributes hba and ident are the paths."""
+	pooler.hba, pooler.ident = (os.path.join(pooler.folder, name) for name in ("hba", "ident"))
+	write(pooler.hba, RULES)
+	write(pooler.ident, MAPS)
+	pooler.settings.update(auth_type="hba", auth_hba_file=pooler.hba, auth_ident_file=pooler.ident)
+	pooler.write()
+	return pooler
+
+
+def test_each_line_of_rules_maps_and_users_counts(ruled, console):
+	assert reload(console) is None
+	for path, wrong in ((ruled.hba, "trust {}"), (ruled.ident, '{} "'), (ruled.userlist, "{}\0")):
+		with open(path, encoding="utf-8") as f:
+			text = f.read()
+		lines = text.splitlines()
+		assert len(lines) >= 3
+		for number, line in enumerate(lines, 1):
+			for broken_line in (wrong.format(line), "!"):
+				write(path, "\n".join([*lines[:number - 1], broken_line, *lines[number:]]))
+				assert f"({path}:{number})" in refused(console), broken_line
+		write(path, text)
+		assert reload(console) is None
+
+
 # Files
+
+def test_rules_and_maps_that_cannot_be_read_are_named(ruled, console):
+	assert reload(console) is None
+	directory = make_directory(os.path.join(ruled.folder, "directory"), ruled.who)
+	large = os.path.join(ruled.folder, "large")
+	with open(large, "wb") as f:
+		f.truncate(65 * 1024 * 1024)
+	for setting in ("auth_hba_file", "auth_ident_file"):
+		for path, reason in ((os.path.join(ruled.folder, "none"), "No such file or directory"), (directory, "Is a directory"), (large, "File too large")):
+			ruled.write(ruled.text() + f"{setting} = {path}\n")
+			detail = refused(console)
+			assert path in detail and reason in detail
+	os.unlink(ruled.ident)
+	ruled.write()
+	assert ruled.ident in refused(console)
+	write(ruled.ident, MAPS)
+	assert reload(console) is None and ruled.login("app").value("SELECT 1") == "1"
+
 
 def test_files_that_cannot_be_read_are_named(pooler, console):
 	directory = make_directory(os.path.join(pooler.folder, "directory"), pooler.who)
@@ -258,3 +320,32 @@ def test_a_set_that_fails_changes_nothing(pooler, console):
 		error = console.ask(query(command))[0]
 		assert (error.type, error.text) == ("E", "SET failed") and reason in error.fields["D"], (command, error)
 	assert state(console) == before
+
+
+# The sample
+
+def sample(name):
+	with open(os.path.join(ROOT, "etc", name), encoding="utf-8") as f:
+		return f.read()
+
+
+def test_the_sample_runs_as_it_is_and_shows_the_defaults(cluster, folder):
+	text = sample("pgweir.ini")
+	other = text.replace("\n;listen_port = 6432\n", "\nlisten_port = PORT\n").replace(" port=5432 ", f" port={cluster.port} ").replace(
+		"\n;logfile =\n", "\nlogfile = HOME/log\n")
+	lone = Lone(PROGRAM, folder, files={"userlist.txt": sample("userlist.txt")}, text=other)
+	try:
+		lone.up()
+		with Wire(lone.port).login("app", "app", "app") as w:
+			assert w.value("SELECT current_user") == "app"
+		with Wire(lone.port).login("app", "pgbouncer", "app") as w:
+			defaults = {row[0]: row[2] or "" for row in w.rows("SHOW CONFIG")}
+	finally:
+		lone.discard()
+	examples, shown = False, {}
+	for line in text.partition("\n[pgbouncer]\n")[2].splitlines():
+		if line.startswith("; ---- "):
+			examples = "(examples)" in line
+		elif not examples and (found := re.fullmatch(r";(\w+) = ?(.*)", line)):
+			shown[found[1]] = found[2]
+	assert len(shown) > 40 and shown == {name: defaults.get(name) for name in shown}

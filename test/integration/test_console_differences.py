@@ -321,3 +321,37 @@ def line_probe(line):
 
 def test_lines_are_read_alike(sides):
 	hold_against(FILES, differences([(repr(line), line_probe(line)) for line in LINES], *sides))
+
+
+# Lines of the user list: U is the user that a line is about. Behind it comes a line for another one.
+
+USERS = ('"U" "p"', '"U" "p" ""', '"U" "p" # c', '"U""p"', '"U"\t"p"', '  "U" "p"', '"U" "p', '"U" p', "U p", '"U"', '"U" ""', '"" "U"', '"U" "p"x', "# U", "; U",
+	"  ; U", '"U" "p""q"', '"U" "p"\r', "", " ", '"U"\n"p"', '"U" "a\nb"', '"a\nU" "p"', '"U","p"', '"U" "p"\n"U" "q"', '"U' + "u" * 120 + '" "p"', '"U' + "u" * 130 + '" "p"',
+	'"U" "' + "p" * 2000 + '"', '"U" "' + "p" * 65530 + '"', '"U" "' + "p" * 65534 + '"', '"U" "' + "p" * 65535 + '"', '"pgbouncer" "p"')
+
+LISTS = {
+	r".* \| taken, \w+ user, later lines not read \| refused": "a line that is broken refuses the file: PgBouncer keeps those before it, without a word to whoever reloads",
+	r"a line of 65540 characters \| taken, no user, later lines not read \| taken, is user, later lines are read": "passwords of up to 65,534 bytes, here as elsewhere",
+	r"""'("U"\\n"p"|"U" "a\\nb"|"a\\nU" "p"|"U","p")' \| taken, .* \| refused""": "a line has a name and a secret with blanks between: PgBouncer looks for the next quote, wherever it is",
+}
+
+
+def list_probe(number, line):
+	def probe(side):
+		pooler, name, later = side.pooler, f"u{number}", f"later{number}"
+		pooler.write()
+		with open(pooler.userlist, "a", encoding="utf-8", newline="") as f:
+			f.write(line.replace("U", name) + f'\n"{later}" "p"\n')
+		told = side.run("RELOAD")
+		users = {row[0] for row in side.rows("SHOW USERS")}
+		pooler.write()
+		assert side.run("RELOAD")[0] == "C RELOAD"
+		if told[0] != "C RELOAD":
+			assert later not in users
+			return "refused"
+		return f"taken, {'is' if any(name in user for user in users) else 'no'} user, later lines {'are' if later in users else 'not'} read"
+	return probe
+
+
+def test_lines_of_the_user_list_are_read_alike(sides):
+	hold_against(LISTS, differences([(repr(line) if len(line) < 100 else f"a line of {len(line)} characters", list_probe(number, line)) for number, line in enumerate(USERS)], *sides))

@@ -16,7 +16,7 @@ import pytest
 import conversations
 from conversations import Step, Unit, Wait
 from pooler import PROGRAM, Pooler, is_sanitized, pgbouncer
-from wire import Closed, Message, Wire, message
+from wire import Closed, Message, Wire, cancel, message
 
 COUNT = 1000 if is_sanitized() else 10000
 FIRST, _, LAST = (os.environ.get("PGWEIR_SEED") or f"1-{COUNT}").partition("-")
@@ -30,6 +30,7 @@ MAY_DIFFER = {
 	"order of ParameterStatus at login": "the pooler keeps parameters by name; afterwards the order counts",
 	"OIDs of temporary tables": "each CREATE takes the next one of the server",
 	"text of 42P05": "PostgreSQL's would give the name that the statement has on servers: it is PgBouncer's text",
+	"context of 57014": "a cancel request meets a statement at the one line or the next",
 }
 
 CLIENT_NAMES = {"Q": "Query", "P": "Parse", "B": "Bind", "D": "Describe", "E": "Execute", "C": "Close", "S": "Sync", "H": "Flush",
@@ -63,6 +64,7 @@ class Line:
 	"""A client's connection on which conversations are held."""
 
 	def __init__(self, port, name, seconds):
+		self.port = port
 		self.seconds = seconds
 		self.wire = Wire(port, seconds=seconds)
 		self.wire.login("app", name, "app", **conversations.PARAMETERS)
@@ -81,6 +83,8 @@ class Line:
 				if step.unless_error and had_error:
 					continue
 				try:
+					if step.cancel:
+						cancel(self.port, self.wire.key)
 					data, kinds = self.exchange(step.sent, step.wait)
 				except (Closed, OSError) as e:
 					return [*found, bytes(self.got), message("!", f"{type(e).__name__} while waiting for {told(step)}".encode())], False
@@ -127,9 +131,13 @@ class Line:
 			self.sock.sendall(data[at:at + part])
 
 
-def without_text(m):
+def comparable_error(m):
 	"""An ErrorResponse; of 42P05 only that it is one."""
-	return Message("E", b"C42P05") if b"\0C42P05\0" in m.body else m
+	if b"\0C42P05\0" in m.body:
+		return Message("E", b"C42P05")
+	if b"\0C57014\0" in m.body:
+		return Message("E", b"\0".join(field for field in m.body.split(b"\0") if field[:1] != b"W"))
+	return m
 
 
 class Place:
@@ -142,7 +150,7 @@ class Place:
 		return Line(self.port, self.database, seconds)
 
 	def comparable(self, data):
-		return [self._without_oids(m) if m.type == "T" else without_text(m) if m.type == "E" else m for m in messages(data)]
+		return [self._without_oids(m) if m.type == "T" else comparable_error(m) if m.type == "E" else m for m in messages(data)]
 
 	def _without_oids(self, m):
 		"""A RowDescription in which all temporary tables are one."""
@@ -244,7 +252,7 @@ def story(direct, other, seed, difference):
 	lines.append("sent:")
 	for unit in joined([*units, ending]):
 		for step in unit:
-			lines += ["  " + readable(m, CLIENT_NAMES) for m in messages(step.sent)]
+			lines += ["  CancelRequest"] * step.cancel + ["  " + readable(m, CLIENT_NAMES) for m in messages(step.sent)]
 			lines.append(f"  … and waits for {told(step)}{', unless there was an error' * step.unless_error}")
 	for place, rest in zip(pair.places, (difference.one, difference.two)):
 		lines.append(f"read from {place.name}, from message {difference.at} on:")

@@ -9,6 +9,7 @@ from certificates import Authority
 from checking import Checker
 from directory import ADMIN, ADMIN_PASSWORD, SUFFIX, Directory
 from processes import account, start
+from told import refusal
 from waiting import until
 from wire import ServerError
 
@@ -55,13 +56,6 @@ def searching(start_shared, here):
 	return by_ldap(start_shared, f"{here} {SEARCH}")
 
 
-def refusal(pooler, user, password):
-	with pooler.wire() as w:
-		with pytest.raises(ServerError) as caught:
-			w.login(user, "app", password)
-		return caught.value.message
-
-
 def lets_in(pooler, user="app", password="ldap-app"):
 	with pooler.login(user, "app", password) as w:
 		return w.value("SELECT 'in'") == "in"
@@ -73,54 +67,54 @@ def test_right_password_gets_in_and_a_wrong_one_does_not(request, way):
 	with pooler.login("app", "app", "ldap-app") as w:
 		assert w.greeting[0].body == b"\0\0\0\3"
 		assert w.value("SELECT current_user") == "app"
-	said = refusal(pooler, "app", "app")
+	said = refusal(pooler, "app", password="app")
 	assert (said.severity, said.code, said.text) == ("FATAL", "08P01", REFUSED)
-	assert refusal(pooler, "nobody_like_that", "ldap-app").text == REFUSED
+	assert refusal(pooler, "nobody_like_that", password="ldap-app").text == REFUSED
 
 
 @pytest.mark.parametrize("way", ["simple", "searching"])
 def test_empty_password_never_reaches_the_ldap_server(request, directory, way):
 	pooler = request.getfixturevalue(way)
 	before = directory.log().count("conn=")
-	assert refusal(pooler, "app", "").text == "empty password returned by client"
+	assert refusal(pooler, "app", password="").text == "empty password returned by client"
 	assert directory.log().count("conn=") == before
 
 
 @pytest.mark.pgweir
 @pytest.mark.parametrize("user", ["*", "app*", "app)(uid=*", "*)(objectClass=*", "app\\2a", ")", "a" * 127])
 def test_name_with_a_meaning_in_filters_is_only_a_name(searching, user):
-	assert refusal(searching, user, "ldap-app").text == REFUSED
+	assert refusal(searching, user, password="ldap-app").text == REFUSED
 	searching.wait_log("there is no entry below")
 
 
 @pytest.mark.pgweir
 @pytest.mark.parametrize("user", [f"app,ou=people,{SUFFIX}", "app+cn=app", "app,ou=people", "#61"])
 def test_name_with_a_meaning_in_distinguished_names_is_only_a_name(simple, user):
-	assert refusal(simple, user, "ldap-app").text == REFUSED
+	assert refusal(simple, user, password="ldap-app").text == REFUSED
 
 
 def test_two_entries_of_one_name_let_nobody_in(searching):
-	assert refusal(searching, "twice", "ldap-twice").text == REFUSED
+	assert refusal(searching, "twice", password="ldap-twice").text == REFUSED
 
 
 @pytest.mark.pgweir
 def test_log_says_why_and_never_shows_passwords(searching):
-	refusal(searching, "twice", "my-secret-pass")
-	refusal(searching, "app", "my-secret-pass")
+	refusal(searching, "twice", password="my-secret-pass")
+	refusal(searching, "app", password="my-secret-pass")
 	searching.wait_log('login failed: db=app user=twice: LDAP server "127.0.0.1": there is more than one entry')
 	searching.wait_log('login failed: db=app user=app: LDAP server "127.0.0.1": refuses "uid=app,.*": Invalid credentials')
 	assert "my-secret-pass" not in searching.log()
 
 
 def test_search_as_somebody_finds_what_others_do_not_see(start_pooler, searching, here):
-	assert refusal(searching, "shut", "ldap-shut").text == REFUSED
+	assert refusal(searching, "shut", password="ldap-shut").text == REFUSED
 	pooler = by_ldap(start_pooler, f"{here} {SEARCH} ldapbinddn={quoted(ADMIN)} ldapbindpasswd={quoted(ADMIN_PASSWORD)}")
 	assert lets_in(pooler, "shut", "ldap-shut")
 
 
 def test_search_with_a_wrong_password_of_its_own_says_so(start_pooler, here):
 	pooler = by_ldap(start_pooler, f"{here} {SEARCH} ldapbinddn={quoted(ADMIN)} ldapbindpasswd=oh-no")
-	assert refusal(pooler, "app", "ldap-app").text == REFUSED
+	assert refusal(pooler, "app", password="ldap-app").text == REFUSED
 	assert "oh-no" not in pooler.log()
 
 
@@ -151,7 +145,7 @@ def test_server_is_logged_in_to_with_the_clients_password(start_pooler, here, cl
 @pytest.mark.pgweir
 def test_new_password_ends_the_pause_that_the_old_one_began(start_pooler, cluster, directory, here):
 	pooler = start_pooler(auth_type="ldap", auth_ldap_options=f"{here} {SIMPLE}", server_login_retry=600)
-	said = refusal(pooler, "other", "ldap-other")
+	said = refusal(pooler, "other", password="ldap-other")
 	assert said.code == "28P01"
 	directory.set_password("other", "other")
 	try:
@@ -188,7 +182,7 @@ def test_tls_is_used_and_checked(start_pooler, authority, folder, directory, how
 	assert lets_in(pooler)
 	assert directory.log().count("TLS established") > before
 	pooler = by_ldap(start_pooler, options, start_program=lambda *a, **m: trusting_only(stranger, *a, **m))
-	assert refusal(pooler, "app", "ldap-app").text == REFUSED
+	assert refusal(pooler, "app", password="ldap-app").text == REFUSED
 	pooler.wait_log("could not be reached: .*certificate is for another name or of an authority that is not trusted")
 
 
@@ -196,7 +190,7 @@ def test_tls_is_used_and_checked(start_pooler, authority, folder, directory, how
 def test_certificate_of_another_host_is_refused(start_pooler, authority, directory):
 	pooler = by_ldap(start_pooler, f"ldapserver=localhost ldapport={directory.port} ldaptls=1 {SEARCH}",
 		start_program=lambda *a, **m: trusting_only(authority, *a, **m))
-	assert refusal(pooler, "app", "ldap-app").text == REFUSED
+	assert refusal(pooler, "app", password="ldap-app").text == REFUSED
 
 
 # Servers in trouble
@@ -277,7 +271,7 @@ def test_wrong_options_keep_it_from_starting(start_pooler, options, said):
 @pytest.mark.pgweir
 def test_reload_takes_other_options_or_none_at_all(start_pooler, here):
 	pooler = by_ldap(start_pooler, f'{here} ldapprefix="uid=" ldapsuffix=",ou=others,{SUFFIX}"', admin_users="admin")
-	assert refusal(pooler, "app", "ldap-app").text == REFUSED
+	assert refusal(pooler, "app", password="ldap-app").text == REFUSED
 	good = pooler.text()
 	pooler.write(good.replace("ou=others", "ou=people"))
 	pooler.process.send_signal(1)

@@ -1,4 +1,4 @@
-"""Drivers of other languages (test/drivers), several at a time over a pool of four connections, in transaction pooling."""
+"""Drivers of all languages (test/drivers), several at a time over a pool of four connections, in transaction pooling."""
 
 import concurrent.futures
 import fcntl
@@ -26,9 +26,12 @@ KINDS = {
 	"pg.rb": (None, ("ruby", "{source}"), DONE),
 	"dbd.pl": (None, ("perl", "{source}"), DONE),
 	"pqxx.cc": (("g++", "-O1", "-std=c++17", "-o", "{out}/program", "{source}", "-lpqxx", "-lpq", "-pthread"), ("{out}/program",), DONE),
-	"odbc.c": (("gcc", "-o", "{out}/program", "{source}", "-lodbc"), ("{out}/program",), "prepared transaction error big"),
+	"odbc.c": (("gcc", "-o", "{out}/program", "{source}", "-lodbc", "-pthread"), ("{out}/program",), DONE.replace(" copy", "")),
 	"pgx.go": (("go", "build", "-o", "{out}/program", "{source}"), ("{out}/program",), DONE),
 	"pq.go": (("go", "build", "-o", "{out}/program", "{source}"), ("{out}/program",), DONE),
+	"psyco2.py": (None, ("/usr/bin/python3", "{source}"), DONE),
+	"psyco3.py": (None, ("/usr/bin/python3", "{source}"), DONE),
+	"apg.py": (None, ("/usr/bin/python3", "{source}"), DONE),
 	"alchemy.py": (None, ("/usr/bin/python3", "{source}"), DONE.replace(" copy", "")),
 	"node/pg.js": (None, ("node", "{source}"), DONE),
 	"node/postgres.js": (None, ("node", "{source}"), DONE),

@@ -1,4 +1,4 @@
-"""The packages: Debian's are built in a copy and looked at in a root of their own, nothing is installed here; RPM's are read."""
+"""The packages, Debian's and RPM's: built in a copy and looked at in a root of their own, nothing is installed here."""
 
 import glob
 import grp
@@ -17,41 +17,37 @@ from waiting import until
 
 pytestmark = [pytest.mark.pgweir, pytest.mark.early, pytest.mark.unsanitized, pytest.mark.xdist_group("packages")]
 
-NEEDED = ["Makefile.am", "configure.ac", "dev", "README.md", "CHANGELOG.md", "LICENSE", "src", "include", "test", "doc", "etc", "debian", "rpm",
-	"build-aux", ".clang-format", ".ci"]
 FILES_OF_PGBOUNCER = ["/etc/default/pgbouncer", "/etc/init.d/pgbouncer", "/etc/pgbouncer/pgbouncer.ini", "/etc/pgbouncer/userlist.txt",
 	"/lib/systemd/system/pgbouncer.service", "/lib/systemd/system/pgbouncer.socket", "/usr/sbin/pgbouncer", "/usr/share/man/man1/pgbouncer.1.gz",
 	"/usr/share/man/man5/pgbouncer.5.gz"]
 
 
 def run(*command, **more):
-	done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=300, **more)
+	done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=900, **more)
 	assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
 	return done.stdout
 
 
+def files_below(folder):
+	return {os.path.relpath(os.path.join(path, name), folder) for path, _, names in os.walk(folder) for name in names}
+
+
 class Built:
 	"""
+	copied   files of the tree
 	deb      name -> file
 	root     what both would install
 	control  name -> directory of its control files
 	"""
 
 	def __init__(self, folder):
-		source = os.path.join(folder, "source")
-		os.makedirs(source)
-		for name in NEEDED:
-			at = os.path.join(ROOT, name)
-			if os.path.isdir(at):
-				shutil.copytree(at, os.path.join(source, name), symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
-			else:
-				shutil.copy2(at, source)
 		env = environment(folder)
-		env.update(DEB_BUILD_OPTIONS=f"nocheck parallel={os.cpu_count()}", DEB_BUILD_PROFILES="nocheck", PATH="/usr/lib/ccache:" + env["PATH"])
 		if os.environ.get("HOME"):
 			env["HOME"] = os.environ["HOME"] # where ccache has what it knows
-		run("dpkg-buildpackage", "-b", "-us", "-uc", "-Pnocheck", cwd=source, env=env)
-		self.source = source
+		run(f"{ROOT}/build-aux/debian-packages", folder, env=env)
+		with open(f"{folder}/files") as f:
+			self.copied = set(f.read().splitlines())
+		self.source = os.path.join(folder, "source")
 		self.root = os.path.join(folder, "root")
 		self.deb, self.control = {}, {}
 		for name in ("pgweir", "pgweir-pgbouncer"):
@@ -102,11 +98,11 @@ def test_package_in_pgbouncers_place_is_pgbouncer_for_others(built):
 	assert built.field(name, "Provides") == "pgbouncer (= 1.26.1)"
 	assert built.field(name, "Conflicts") == built.field(name, "Replaces") == "pgbouncer"
 	files = set(built.files(name))
-	assert "/lib/systemd/system/pgbouncer.service" in files
+	assert {"/lib/systemd/system/pgbouncer.service", "/usr/lib/pgweir/pgbouncer -> ../../bin/pgweir"} <= set(files)
 	# the configuration is the one that PgBouncer's package leaves
 	assert not [path for path in files if path.startswith("/etc")]
 	unit = built.read("/lib/systemd/system/pgbouncer.service")
-	for line in ("User=postgres", "ExecStart=/usr/bin/pgweir /etc/pgbouncer/pgbouncer.ini", "ConditionPathExists=/etc/pgbouncer/pgbouncer.ini",
+	for line in ("User=postgres", "ExecStart=/usr/lib/pgweir/pgbouncer /etc/pgbouncer/pgbouncer.ini", "ConditionPathExists=/etc/pgbouncer/pgbouncer.ini",
 			"ReadWritePaths=-/run/postgresql -/var/log/postgresql -/var/log/pgbouncer -/tmp", "ProtectSystem=strict", "Type=notify"):
 		assert line in unit.splitlines(), line
 	assert "pgweir.ini" not in unit and "LogsDirectory=pgweir" not in unit
@@ -116,7 +112,9 @@ def test_units_of_the_packages_are_understood(built, folder):
 	for name in ("pgweir", "pgbouncer"):
 		path = os.path.join(folder, f"{name}.service")
 		with open(path, "w") as f:
-			f.write(built.read(f"/lib/systemd/system/{name}.service").replace("/usr/bin/pgweir", f"{built.root}/usr/bin/pgweir"))
+			f.write(built.read(f"/lib/systemd/system/{name}.service")
+				.replace("=/usr/bin/pgweir ", f"={built.root}/usr/bin/pgweir ")
+				.replace("=/usr/lib/pgweir/pgbouncer ", f"={built.root}/usr/bin/pgweir "))
 		done = subprocess.run(["systemd-analyze", "verify", "--man=no", path], capture_output=True, text=True, timeout=60)
 		os.unlink(path)
 		assert done.returncode == 0 and done.stdout + done.stderr == ""
@@ -216,6 +214,12 @@ def test_logrotate_makes_it_write_to_the_new_file(built, packaged):
 	assert "client connections dropped, exiting" in lone.read("logs/own.log") and "exiting" not in lone.read("logs/own.log.1")
 
 
+def test_source_archive_has_every_file(built):
+	version = run("./configure", "--version", cwd=built.source).split()[2]
+	run("make", "-s", "distdir", cwd=built.source)
+	assert built.copied - files_below(f"{built.source}/pgweir-{version}") == set()
+
+
 def test_version_is_the_same_everywhere(built):
 	def found(path, pattern):
 		with open(os.path.join(ROOT, path)) as f:
@@ -225,12 +229,91 @@ def test_version_is_the_same_everywhere(built):
 	assert f"(pgweir {version})" in run(f"{built.root}/usr/bin/pgweir", "-V")
 
 
-def test_rpm_spec_is_understood():
-	out = run("rpmspec", "-P", os.path.join(ROOT, "rpm", "pgweir.spec"))
-	for line in ("Provides:       pgbouncer = 1.26.1", "Conflicts:      pgbouncer"):
-		assert line in out
-	# what it installs is there to be installed
-	for path in re.findall(r"(?:-m \d+|-f) (etc/\S+)", out):
-		assert os.path.exists(os.path.join(ROOT, path)), path
-	names = run("rpmspec", "-q", "--qf", "%{name} ", os.path.join(ROOT, "rpm", "pgweir.spec")).split()
-	assert names[:2] == ["pgweir", "pgweir-pgbouncer"]
+# RPM. Debian's rpmbuild does not have the macros of systemd, which other systems bring along.
+
+MACROS = {"_unitdir": "/usr/lib/systemd/system", "_sysusersdir": "/usr/lib/sysusers.d", "debug_package": "%{nil}",
+	**{f"systemd_{name}()": ":" for name in ("post", "preun", "postun_with_restart")}}
+
+THEIRS = """\
+Name: pgbouncer
+Version: 1.26.1
+Release: 1
+Summary: stand-in
+License: none
+BuildArch: noarch
+%description
+%install
+install -d %{buildroot}/etc/pgbouncer
+touch %{buildroot}/etc/pgbouncer/pgbouncer.ini %{buildroot}/etc/pgbouncer/userlist.txt
+%files
+%config(noreplace) /etc/pgbouncer/pgbouncer.ini
+%config(noreplace) /etc/pgbouncer/userlist.txt
+"""
+
+
+def build_rpms(top, spec, **more):
+	"""name -> file"""
+	defines = [word for name, value in {"_topdir": top, **MACROS}.items() for word in ("--define", f"{name} {value}")]
+	run("rpmbuild", "-bb", "--nodeps", *defines, spec, **more)
+	return {run("rpm", "-qp", "--qf", "%{name}", path): path for path in glob.glob(f"{top}/RPMS/*/*.rpm")}
+
+
+@pytest.fixture(scope="module")
+def rpms(built):
+	"""From the source archive. A stand-in for the package of PgBouncer is among them."""
+	top = os.path.join(os.path.dirname(built.source), "rpm")
+	os.makedirs(f"{top}/SOURCES")
+	run("make", "-s", "dist-xz", cwd=built.source)
+	shutil.move(*glob.glob(f"{built.source}/pgweir-*.tar.xz"), f"{top}/SOURCES")
+	with open(f"{top}/pgbouncer.spec", "w") as f:
+		f.write(THEIRS)
+	build_rpms(top, f"{top}/pgbouncer.spec")
+	return build_rpms(top, f"{ROOT}/rpm/pgweir.spec", env={**os.environ, "PATH": "/usr/lib/ccache:" + os.environ["PATH"]})
+
+
+def rpm(root, *arguments):
+	os.makedirs(root, exist_ok=True)
+	run("rpm", "--root", root, "--noscripts", "--nodeps", *arguments)
+
+
+def test_rpms_have_their_files(rpms):
+	def files(name):
+		lines = run("rpm", "-qp", "--qf", "[%{FILENAMES} %{FILEMODES:perms} %{FILEUSERNAME}:%{FILEGROUPNAME}\n]", rpms[name]).splitlines()
+		return {path: (mode, owner) for path, mode, owner in map(str.split, lines)}
+
+	ours = files("pgweir")
+	assert {"/usr/bin/pgweir", "/etc/pgweir/pgweir.ini", "/etc/logrotate.d/pgweir", "/usr/lib/systemd/system/pgweir.service",
+		"/usr/lib/systemd/system/pgweir.socket", "/usr/lib/sysusers.d/pgweir.conf"} <= set(ours)
+	assert ours["/etc/pgweir/userlist.txt"] == ("-rw-r-----", "root:pgweir") and not set(ours) & set(FILES_OF_PGBOUNCER)
+	# who owns that file is there before it
+	assert "useradd --system --gid pgweir" in run("rpm", "-qp", "--scripts", rpms["pgweir"])
+	assert {"/usr/lib/systemd/system/pgbouncer.service", "/usr/lib/pgweir/pgbouncer"} <= set(files("pgweir-pgbouncer"))
+	name = rpms["pgweir-pgbouncer"]
+	assert "pgbouncer = 1.26.1\n" in run("rpm", "-qp", "--provides", name) and run("rpm", "-qp", "--conflicts", name) == "pgbouncer\n"
+
+
+def test_rpms_unit_is_understood(rpms, built, folder):
+	path = os.path.join(folder, "pgbouncer.service")
+	root = os.path.join(os.path.dirname(built.source), "rpm-unit")
+	rpm(root, "-i", rpms["pgweir-pgbouncer"])
+	assert os.readlink(f"{root}/usr/lib/pgweir/pgbouncer") == "../../bin/pgweir"
+	with open(f"{root}/usr/lib/systemd/system/pgbouncer.service") as f, open(path, "w") as to:
+		text = f.read()
+		assert "ExecStart=/usr/lib/pgweir/pgbouncer /etc/pgbouncer/pgbouncer.ini\n" in text and "User=pgbouncer\n" in text
+		to.write(text.replace("=/usr/lib/pgweir/pgbouncer ", f"={built.root}/usr/bin/pgweir "))
+	done = subprocess.run(["systemd-analyze", "verify", "--man=no", path], capture_output=True, text=True, timeout=60)
+	os.unlink(path)
+	assert done.returncode == 0 and done.stdout + done.stderr == ""
+
+
+def test_configuration_stays_when_one_rpm_takes_the_others_place(rpms, built):
+	root = os.path.join(os.path.dirname(built.source), "rpm-root")
+	rpm(root, "-i", rpms["pgbouncer"])
+	with open(f"{root}/etc/pgbouncer/pgbouncer.ini", "w") as f: # the other is as it came
+		f.write("mine\n")
+	for leaving, coming in (("pgbouncer", "pgweir-pgbouncer"), ("pgweir-pgbouncer", "pgbouncer")):
+		rpm(root, "-i", rpms[coming])
+		rpm(root, "-e", leaving)
+		assert {"pgbouncer.ini", "userlist.txt"} <= set(os.listdir(f"{root}/etc/pgbouncer")), coming
+		with open(f"{root}/etc/pgbouncer/pgbouncer.ini") as f:
+			assert f.read() == "mine\n"

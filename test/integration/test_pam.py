@@ -8,8 +8,9 @@ import time
 import pytest
 
 from processes import account, make_directory, open_files, start
+from told import refusal
 from waiting import until
-from wire import ServerError, message, text
+from wire import message, text
 
 WRAPPER = "libpam_wrapper.so"
 REFUSED = "PAM authentication failed"
@@ -97,13 +98,6 @@ def by_pam(start_it, service, **more):
 	return start_it(auth_type="pam", start_program=service.start, **more)
 
 
-def refusal(pooler, user, password):
-	with pooler.wire() as w:
-		with pytest.raises(ServerError) as caught:
-			w.login(user, "app", password)
-		return caught.value.message
-
-
 def lets_in(pooler, user="app", password="pam-app"):
 	with pooler.login(user, "app", password) as w:
 		return w.value("SELECT 'in'") == "in"
@@ -122,20 +116,20 @@ def test_right_password_gets_in_and_others_do_not(start_pooler, service, threads
 	pooler = by_pam(start_pooler, service, threads=threads)
 	assert lets_in(pooler)
 	for user, password in (("app", "wrong"), ("nobody_like_that", "pam-app"), ("elsewhere", "pam-elsewhere")):
-		said = refusal(pooler, user, password)
+		said = refusal(pooler, user, password=password)
 		assert (said.severity, said.code, said.text) == ("FATAL", "08P01", REFUSED)
 	assert lets_in(pooler, "other", "pam-other")
 
 
 def test_empty_password_is_refused_before_pam(start_pooler, service):
 	pooler = by_pam(start_pooler, service)
-	assert refusal(pooler, "app", "").text == "empty password returned by client"
+	assert refusal(pooler, "app", password="").text == "empty password returned by client"
 
 
 @pytest.mark.pgweir
 def test_log_says_what_pam_said(start_pooler, service):
 	pooler = by_pam(start_pooler, service)
-	refusal(pooler, "app", "my-wrong-password")
+	refusal(pooler, "app", password="my-wrong-password")
 	pooler.wait_log(r'login failed: db=app user=app: PAM service "pgbouncer" \(authentication\): ')
 	assert "my-wrong-password" not in pooler.log()
 
@@ -153,7 +147,7 @@ def test_server_is_logged_in_to_with_the_clients_password(start_pooler, service,
 def test_account_that_may_not_be_used_is_refused(start_pooler, service):
 	service.say("auth required {modules}/pam_matrix.so passdb={folder}/passdb\naccount required pam_deny.so\n")
 	pooler = by_pam(start_pooler, service)
-	assert refusal(pooler, "app", "pam-app").text == REFUSED
+	assert refusal(pooler, "app", password="pam-app").text == REFUSED
 
 
 @pytest.mark.pgweir
@@ -168,7 +162,7 @@ def test_programs_of_pam_get_password_user_and_address_and_none_of_our_sockets(s
 			user, host, name, n = f.read().rsplit(" ", 3)
 		assert (user, host, name) == ("anybody at all", "127.0.0.1", "pgbouncer")
 		assert int(n) < 10 < open_files(pooler.pid)
-	assert refusal(pooler, "app", "wrong").text == REFUSED
+	assert refusal(pooler, "app", password="wrong").text == REFUSED
 
 
 def hanging(service):
@@ -242,7 +236,7 @@ def test_logins_that_wait_for_pam_are_bounded(start_pooler, service):
 	waiting = [sends_password(pooler) for _ in range(200)]
 	try:
 		until(lambda: begun(service) == 8, 30, "all threads for PAM are busy")
-		said = refusal(pooler, "app", "pam-app")
+		said = refusal(pooler, "app", password="pam-app")
 		assert (said.severity, said.text) == ("FATAL", "too many logins wait for PAM")
 	finally:
 		for w in waiting:

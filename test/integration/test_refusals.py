@@ -1,5 +1,6 @@
 """
-When PostgreSQL itself says no, or wants what the pooler does not have: real pg_hba.conf files, roles, limits, recoveries.
+When PostgreSQL itself says no, or wants what the pooler does not have: real pg_hba.conf files, roles, limits, recoveries,
+certificates.
 Each fault in each situation: the very first client, still in its login; a logged-in client with a query; many clients at
 once; a pool that has a busy server but cannot get another one. Then the repair, after which service comes back by itself.
 
@@ -9,17 +10,17 @@ told when server_down_wait is over, and not before.
 
 import re
 import signal
-import subprocess
 from contextlib import closing, contextmanager
 from typing import Callable, NamedTuple
 
 import psycopg2
 import pytest
 
+from certificates import Authority, certify, turn_tls_on
 from cluster import Cluster
 from gate import Gate, error
 from pooler import quoted
-from processes import identity
+from processes import account
 from told import errors, first_client, is_served, query_error
 from waiting import until
 from wire import bind, describe, execute, flush, md5_secret, parse, query, startup, statement, sync
@@ -51,7 +52,8 @@ class Fault(NamedTuple):
 	secret: str = "plain"  # what the pooler has: plain, md5, verifier or nothing
 	line: str = "HERE dbname=vault"
 	through_gate: bool = False  # the pooler reaches the server through scene.gate
-	settings: dict = {}
+	settings: dict = {}  # AUTHORITY in them stands for the directory of the authority that has signed the server's certificate
+	of_address: bool = False  # known before anybody has said who he is: the address is down for all pools behind it
 
 
 def hba(text):
@@ -80,7 +82,38 @@ def moves_back(scene):
 	scene.gate.server_port = scene.cluster.port
 
 
+def server_shows(name="127.0.0.1", alternatives="IP:127.0.0.1", days=("-1", "30"), signer="authority"):
+	"""The server gets this certificate."""
+	def change(scene):
+		certify(scene.cluster, getattr(scene.cluster, signer).sign("server", name, alternatives, days))
+		scene.cluster.reload()
+
+	return change
+
+
+def server_knows(signer):
+	"""The server asks for certificates of this authority's."""
+	def change(scene):
+		with open(getattr(scene.cluster, signer).cert) as f:
+			scene.cluster.create_file("known.crt", f.read())
+		server_has(ssl_ca_file="known.crt")(scene)
+
+	return change
+
+
+def server_has(**settings):
+	"""These settings; None: what it had."""
+	def change(scene):
+		for name, value in settings.items():
+			scene.cluster.sql(f"ALTER SYSTEM RESET {name}" if value is None else f"ALTER SYSTEM SET {name} = '{value}'")
+		scene.cluster.reload()
+
+	return change
+
+
 HEALTHY = hba(SCRAM)
+ENCRYPTED = {"server_tls_sslmode": "require", "error_sqlstate": "precise"}
+VERIFIED = {**ENCRYPTED, "server_tls_sslmode": "verify-full", "server_tls_ca_file": "AUTHORITY/ca.crt"}
 
 FAULTS = {
 	"no pg_hba.conf entry": Fault("REFUSED", ("28000",),
@@ -129,6 +162,9 @@ FAULTS = {
 		sql("UPDATE pg_database SET datname = 'gone' WHERE datname = 'vault'"),
 		both(HEALTHY, sql("UPDATE pg_database SET datname = 'vault' WHERE datname = 'gone'")),
 		("dbname=", '"store"'), (r"pooler\.ini:2",)),
+	"database that takes no connections": Fault("REFUSED", ("55000",), 'database "vault" is not currently accepting connections',
+		sql("ALTER DATABASE vault ALLOW_CONNECTIONS false"), both(HEALTHY, sql("ALTER DATABASE vault ALLOW_CONNECTIONS true")),
+		(r'ALTER DATABASE "?vault"? ALLOW_CONNECTIONS true',)),
 	"slots left for superusers only": Fault("UNREACHED", ("53300",),
 		"remaining connection slots are reserved for non-replication superuser connections", lambda scene: scene.fill("filler"),
 		both(lambda scene: scene.empty(), HEALTHY), ("max_connections", "reserved", "pool size", "pg_stat_activity")),
@@ -147,6 +183,28 @@ FAULTS = {
 		moves_to("standby"), both(moves_back, HEALTHY), detail=(r"Hot standby mode is disabled\.",), through_gate=True),
 	"shutting down": Fault("LATER", ("57P03",), "the database system is shutting down",
 		moves_to("leaving"), both(moves_back, HEALTHY), through_gate=True),
+	"TLS required, server has none": Fault("REFUSED", ("08001",), "does not support TLS",
+		server_has(ssl="off"), both(server_has(ssl="on"), HEALTHY), ("ssl = on", "server_tls_sslmode = prefer"),
+		settings=ENCRYPTED, of_address=True),
+	"certificate of a stranger": Fault("UNREACHED", ("08001",),
+		'certificate verify failed: unable to get local issuer certificate, issuer "/CN=stranger"',
+		server_shows(signer="stranger"), both(server_shows(), HEALTHY), (r"authority/ca\.crt", "server_tls_sslmode = require"),
+		(r"authority/ca\.crt",), settings=VERIFIED, of_address=True),
+	"certificate for another name": Fault("UNREACHED", ("08001",), 'certificate does not match host name "127.0.0.1"',
+		server_shows("db.test", "DNS:db.test"), both(server_shows(), HEALTHY), (r"pooler\.ini:2", "verify-ca"),
+		(r'The names in it: "db\.test"',), settings=VERIFIED, of_address=True),
+	"certificate expired": Fault("UNREACHED", ("08001",), "certificate verify failed: certificate has expired",
+		server_shows(days=("-9", "-1")), both(server_shows(), HEALTHY), ("Renew the certificate", "ssl_cert_file", "clock"),
+		(r"expired on \d{4}-.*, the clock here says \d{4}-",), settings=VERIFIED, of_address=True),
+	"certificate not yet valid": Fault("UNREACHED", ("08001",), "certificate verify failed: certificate is not yet valid",
+		server_shows(days=("1", "9")), both(server_shows(), HEALTHY), ("clock",),
+		(r"not valid before \d{4}-.*, the clock here says \d{4}-",), settings=VERIFIED, of_address=True),
+	"no protocol in common": Fault("UNREACHED", ("08001",), "no common protocol or cipher", server_has(ssl_max_protocol_version="TLSv1.2"),
+		both(server_has(ssl_max_protocol_version=None), HEALTHY), ("server_tls_protocols", "ssl_max_protocol_version"),
+		settings={**ENCRYPTED, "server_tls_protocols": "tlsv1.3"}, of_address=True),
+	"our certificate is not accepted": Fault("REFUSED", ("F0000",), "does not accept the pooler's certificate", server_knows("stranger"),
+		both(server_knows("authority"), HEALTHY), ("server_tls_cert_file", "server_tls_key_file", "ssl_ca_file"),
+		settings={**ENCRYPTED, "server_tls_cert_file": "AUTHORITY/us.crt", "server_tls_key_file": "AUTHORITY/us.key"}),
 }
 
 
@@ -158,21 +216,14 @@ def cluster(folder):
 	made = Cluster(folder, "refusing", "max_connections = 20\nsuperuser_reserved_connections = 3\n")
 	try:
 		made.create()
-		make_certificate(made)
+		made.authority, made.stranger = (Authority(folder, account("nobody", "daemon"), name) for name in ("authority", "stranger"))
+		made.authority.sign("us", USER)
+		turn_tls_on(made, made.authority.sign("server", "127.0.0.1", "IP:127.0.0.1"))
 		for command in ("CREATE ROLE filler LOGIN", "CREATE ROLE clerk LOGIN", "CREATE DATABASE vault"):
 			made.sql(command)
 		yield made
 	finally:
 		made.stop()
-
-
-def make_certificate(cluster):
-	"""Its own, for TLS."""
-	subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-		"-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.crt"], check=True, capture_output=True, cwd=cluster.data,
-		**identity(cluster.who))
-	cluster.configure("ssl = on\n")
-	cluster.reload()
 
 
 @pytest.fixture(scope="module")
@@ -255,10 +306,11 @@ class Scene:
 		"""A pooler whose server_down_wait is `wait`, and that says each thing once in its log."""
 		place = f"host=127.0.0.1 port={self.gate.port}" if self.gate else "HERE"
 		line = self.fault.line.replace("HERE", place).replace("SOCKET", f"host={self.cluster.folder} port={self.cluster.port}")
+		own = {name: value.replace("AUTHORITY", self.cluster.authority.folder) for name, value in self.fault.settings.items()}
 		secrets = {"plain": PASSWORD, "md5": md5_secret(USER, PASSWORD), "verifier": self.verifier, "nothing": ""}
 		pooler = self.start_pooler(databases={ENTRY: line}, secrets={USER: secrets[self.fault.secret]}, **{
 			"auth_type": "scram-sha-256", "default_pool_size": 2, "server_down_wait": wait, "server_login_retry": 1,
-			"log_pooler_errors": 0, "log_disconnections": 0, "server_tls_sslmode": "disable", **self.fault.settings, **settings})
+			"log_pooler_errors": 0, "log_disconnections": 0, "server_tls_sslmode": "disable", **own, **settings})
 		self.user, self.password = ("app", "app") if self.fault.secret == "nothing" else (USER, PASSWORD)
 		self.pooler = pooler
 		return pooler
@@ -350,7 +402,7 @@ each_fault = pytest.mark.parametrize("scene", FAULTS, indirect=True)
 
 # One of each way to be told. Sanitized, the others are there for the first client only.
 SAMPLES = ("no pg_hba.conf entry", "wrong password of auth_file", "peer wanted", "database missing", "no slots at all",
-	"connection limit of the role", "starting up")
+	"connection limit of the role", "starting up", "certificate expired")
 each_fault_again = pytest.mark.parametrize("scene", [name if name in SAMPLES else pytest.param(name, marks=pytest.mark.unsanitized)
 	for name in FAULTS], indirect=True)
 
@@ -427,9 +479,9 @@ def first_client_is_told(scene, **settings):
 
 
 def check_console(scene):
-	"""The address answers; what it said is in SHOW BACKENDS."""
+	"""What is wrong, and whether the address is of no use to anybody, is in SHOW BACKENDS."""
 	[row] = scene.pooler.console("SHOW BACKENDS")
-	assert row["state"] == "up" and row["failures"] > 0
+	assert row["state"] == ("down" if scene.fault.of_address else "up") and row["failures"] > 0
 	assert re.search(scene.fault.words, row["failure"]) and re.fullmatch(r"[a-z_]+", row["failure_class"])
 
 
@@ -596,6 +648,21 @@ def test_right_password_in_auth_file_helps_as_soon_as_it_is_read(scene_of):
 	pooler.write()
 	pooler.console("RELOAD")
 	until(lambda: is_served(pooler, USER, ENTRY, "another"), 20, "service is back")
+
+
+def test_parameter_of_the_entry_that_the_server_refuses_is_named_with_the_entry(scene_of):
+	scene = scene_of("no pg_hba.conf entry")
+	pooler = scene.start(LONG)
+	pooler.databases[ENTRY] += " timezone=Mars/Base"
+	pooler.write()
+	pooler.console("RELOAD")
+	message, _ = scene.first_client()
+	assert (message.code, message.text) == ("22023", 'invalid value for parameter "TimeZone": "Mars/Base"')
+	assert re.search(rf'timezone.* \[databases\] entry "{ENTRY}" \(.*pooler\.ini:2\)', message.fields["H"])
+	pooler.databases[ENTRY] = pooler.databases[ENTRY].replace("Mars/Base", "Asia/Tokyo")
+	pooler.write()
+	pooler.console("RELOAD")
+	until(scene.is_served, 20, "service is back")
 
 
 def test_wrong_password_is_tried_ever_more_slowly(scene_of):

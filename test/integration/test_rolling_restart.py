@@ -8,9 +8,10 @@ import threading
 
 import pytest
 
+from pooler import PROGRAM, pgbouncer
 from processes import Port, account, make_directory, start_filtering
 from waiting import silence, until
-from wire import Wire, cancel, query, types
+from wire import Closed, Wire, cancel, query, types
 
 CANCELED = "57014"
 SLOW = "SELECT pg_sleep(60)"
@@ -66,12 +67,12 @@ class Row:
 		self.folders = [make_directory(tempfile.mkdtemp(prefix="roll-", dir=folder), account("nobody", "daemon")) for _ in range(2)]
 		self.turn = 0
 
-	def next(self):
+	def next(self, program=PROGRAM):
 		number = self.turn % 2
 		self.turn += 1
 		peers = {n + 1: f"host={place} port={self.port}" for n, place in enumerate(self.folders)}
 		pooler = self.start_pooler(start_program=start_filtering, listen_port=self.port, so_reuseport=1, peer_id=number + 1, peers=peers,
-			unix_socket_dir=self.folders[number], max_client_conn=1000, log_connections=0, log_disconnections=0)
+			unix_socket_dir=self.folders[number], max_client_conn=1000, log_connections=0, log_disconnections=0, program=program)
 		pooler.wait_log("process up")
 		return pooler
 
@@ -81,6 +82,16 @@ def row(start_pooler, folder):
 	made = Row(start_pooler, folder)
 	yield made
 	made.held_port.close()
+
+
+def served_by(port):
+	"""The id of the process; 0: none, for PgBouncer resets who has just come when it closes its port."""
+	try:
+		with Wire(port).login("app") as client:
+			assert client.value("SELECT 'served'") == "served"
+			return client.key[1]
+	except (ConnectionError, Closed):
+		return 0
 
 
 def has_ended(pooler):
@@ -137,6 +148,26 @@ def test_the_new_process_is_reached_through_the_old_one_while_that_leaves(row, c
 			cancel(row.port, client.key, old.settings["unix_socket_dir"])
 			assert client.until("Z")[1].code == CANCELED
 	has_ended(old)
+
+
+@pytest.mark.parametrize("ours_first", [False, True], ids=["to us", "and back"])
+def test_clients_stay_while_pgbouncer_hands_over(row, cluster, ours_first):
+	old = row.next(PROGRAM if ours_first else pgbouncer())
+	with Wire(row.port).login("app") as client:
+		client.ask(query("BEGIN"))
+		new = row.next(pgbouncer() if ours_first else PROGRAM)
+		old.signal(signal.SIGTERM)
+		old.wait_log("got SIGTERM")
+		until(lambda: all(served_by(row.port) == 2 for _ in range(20)), 20, "newcomers meet the new process only")
+		client.send(query(SLOW))
+		until(lambda: cluster.backends("state = 'active' AND query = %s", SLOW), what="the query runs")
+		cancel(row.port, client.key)
+		answers = client.until("Z")
+		assert (types(answers), answers[1].code) == ("TEZ", CANCELED)
+		client.ask(query("ROLLBACK"))
+		assert client.value("SELECT 'served'") == "served" and old.is_alive()
+	has_ended(old)
+	assert new.serves()
 
 
 def test_without_others_on_the_port_it_closes_at_once(start_pooler):

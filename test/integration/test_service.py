@@ -6,7 +6,6 @@ import ctypes
 import os
 import re
 import signal
-import socket
 import subprocess
 
 import pytest
@@ -27,17 +26,6 @@ def pair(folder):
 	made = Pair(folder)
 	yield made
 	made.discard()
-
-
-@pytest.fixture
-def manager(folder):
-	path = os.path.join(folder, "notify")
-	with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
-		s.bind(path)
-		os.chmod(path, 0o777)
-		s.settimeout(30)
-		yield s, path
-	os.unlink(path)
 
 
 # The watchdog

@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 
 from pooler import PROGRAM, USERS
-from processes import Port, account, environment, identity, start, start_filtering
+from processes import Port, account, environment, identity, socket_of, start, start_filtering
 from told import is_served
 from waiting import until
 from wire import Wire, query
@@ -153,6 +153,42 @@ def test_listen_backlog_reaches_the_kernel(start_pooler):
 	assert kernel_of(start_pooler().port) == [128]
 
 
+TCP = {"tcp_keepidle": socket.TCP_KEEPIDLE, "tcp_keepintvl": socket.TCP_KEEPINTVL, "tcp_keepcnt": socket.TCP_KEEPCNT,
+	"tcp_user_timeout": socket.TCP_USER_TIMEOUT}
+
+
+@pytest.mark.root # to look at another account's sockets
+def test_options_of_tcp_reach_the_kernel(start_pooler, cluster):
+	def options(pooler):
+		"""Those of a client's connection, and of a server's."""
+		with pooler.login() as w:
+			assert w.value("SELECT 1") == "1"
+			for side in ({"peer": w.sock.getsockname()[1]}, {"peer": cluster.port}):
+				with socket_of(pooler.pid, **side) as s:
+					buffers = s.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF), s.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+					yield s.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE), buffers, {
+						name: s.getsockopt(socket.IPPROTO_TCP, option) for name, option in TCP.items()}
+
+	chosen = {"tcp_keepidle": 11, "tcp_keepintvl": 7, "tcp_keepcnt": 4, "tcp_user_timeout": 9000}
+	pooler = start_pooler(tcp_socket_buffer=70000, **chosen)
+	assert list(options(pooler)) == [(1, (140000, 140000), chosen)] * 2 # the kernel doubles buffers
+	pooler.console("SET tcp_keepalive = 0")
+	pooler.console("RECONNECT")
+	assert [keepalive for keepalive, _, _ in options(pooler)] == [0, 0]
+	client, server = options(start_pooler())
+	assert client[0] == server[0] == 1 and client[2]["tcp_user_timeout"] == server[2]["tcp_user_timeout"] == 0
+	assert client[2]["tcp_keepidle"] > server[2]["tcp_keepidle"] == 10
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("seconds", [0, 1, 45])
+def test_clients_are_accepted_when_they_have_said_something(start_pooler, seconds):
+	pooler = start_pooler(tcp_defer_accept=seconds)
+	with socket_of(pooler.pid, local=pooler.port) as s:
+		assert (s.getsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT) >= seconds) and (
+			s.getsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT) > 0) == (seconds > 0)
+
+
 # systemd
 
 LAUNCHER = """
@@ -241,17 +277,6 @@ def test_descriptor_that_is_no_listening_socket_is_fatal(start_pooler):
 		s.bind(("127.0.0.1", 0))
 		log = refused_start(start_pooler, start_program=activated([s]))
 	assert "FATAL failed to set up socket passed from service manager (fd 3): Socket operation on non-socket" in log
-
-
-@pytest.fixture
-def manager(folder):
-	path = os.path.join(folder, "notify")
-	with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
-		s.bind(path)
-		os.chmod(path, 0o777)
-		s.settimeout(15)
-		yield s, path
-	os.unlink(path)
 
 
 def test_systemd_is_told_of_start_reload_and_end(start_pooler, manager):

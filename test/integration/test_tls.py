@@ -1,5 +1,6 @@
 """TLS on both sides, with real certificates: clients of libpq and raw ones, PostgreSQL with ssl = on."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -104,6 +105,57 @@ def test_no_session_tickets_are_given(pooler):
 		w.login("app", "app", "app")
 		assert w.value("SELECT 1") == "1"
 		assert w.sock.session is None or not w.sock.session.has_ticket
+
+
+# what is chosen: what is then in use
+CHOICES = {
+	"tls_protocols = tlsv1.2": r"TLSv1\.2/.*",
+	"tls_protocols = tlsv1.2, tls_ciphers = ECDHE-RSA-AES128-GCM-SHA256": r"TLSv1\.2/ECDHE-RSA-AES128-GCM-SHA256/.*",
+	"tls_protocols = tlsv1.2, tls_ciphers = ECDHE-RSA-CHACHA20-POLY1305": r"TLSv1\.2/ECDHE-RSA-CHACHA20-POLY1305/.*",
+	"tls_protocols = tlsv1.2, tls_ciphers = DHE-RSA-AES128-GCM-SHA256": r"TLSv1\.2/DHE-RSA-AES128-GCM-SHA256/DH=2048",
+	"tls13_ciphers = TLS_AES_128_GCM_SHA256": r"TLSv1\.3/TLS_AES_128_GCM_SHA256/.*",
+	"tls13_ciphers = TLS_CHACHA20_POLY1305_SHA256": r"TLSv1\.3/TLS_CHACHA20_POLY1305_SHA256/.*",
+}
+CHOICES_OF_CLIENTS = {
+	**CHOICES,
+	"tls_ecdhcurve = secp384r1": r"TLSv1\.3/.*/ECDH=secp384r1",
+	"tls_ecdhcurve = prime256v1, tls_protocols = tlsv1.2": r"TLSv1\.2/.*/ECDH=prime256v1",
+	"tls_dheparams = none, tls_protocols = tlsv1.2, tls_ciphers = DHE-RSA-AES128-GCM-SHA256": None,
+}
+
+
+@pytest.fixture(scope="module")
+def rsa(authority):
+	"""A certificate for which the older ciphers are, too."""
+	return authority.sign("rsa", "localhost", "DNS:localhost,IP:127.0.0.1", kind=("rsa:2048",))
+
+
+def choose(pooler, side, choice):
+	"""By a reload, as far as it goes in a file."""
+	pooler.settings.update({f"{side}_{name}": value for name, value in (one.split(" = ") for one in choice.split(", "))})
+	pooler.write()
+	pooler.console("RELOAD")
+
+
+@pytest.mark.parametrize("choice", CHOICES_OF_CLIENTS)
+def test_new_clients_get_what_is_chosen_and_old_ones_stay(start_pooler, rsa, choice):
+	pooler = start_pooler(**client_tls(rsa, auth_type="plain"))
+	old = pooler.connect(sslmode="require")
+	[before] = tls_of_client(pooler)
+	choose(pooler, "client", choice)
+	try:
+		with old.cursor() as cursor:
+			cursor.execute("SELECT 1")
+		if CHOICES_OF_CLIENTS[choice] is None:
+			with pytest.raises(psycopg2.OperationalError, match="handshake failure"):
+				pooler.connect(sslmode="require")
+			assert tls_of_client(pooler) == [before]
+		else:
+			with contextlib.closing(pooler.connect(sslmode="require")):
+				[found] = set(tls_of_client(pooler)) - {before} or {before}
+			assert re.fullmatch(CHOICES_OF_CLIENTS[choice], found)
+	finally:
+		old.close()
 
 
 @pytest.mark.parametrize("mode", ["require", "verify-ca", "verify-full"])
@@ -532,6 +584,30 @@ def test_servers_are_renewed_when_their_tls_changes_and_only_then(start_pooler, 
 		assert is_encrypted(w)
 
 
+@pytest.mark.parametrize("choice", CHOICES)
+def test_new_servers_get_what_is_chosen(start_pooler, tls_cluster, certified, rsa, choice):
+	certified(rsa)
+	pooler = behind(start_pooler, tls_cluster, server_tls_sslmode="require")
+	with pooler.login() as w:
+		assert is_encrypted(w)
+		choose(pooler, "server", choice)
+		assert is_encrypted(w)
+		assert all(re.fullmatch(CHOICES[choice], tls) for tls in tls_of_servers(pooler))
+
+
+def test_each_database_may_choose_for_its_servers(start_pooler, tls_cluster, certified, rsa):
+	certified(rsa)
+	lines = {f"db{n}": " ".join(f"server_{one.replace(' = ', '=')}" for one in choice.split(", ")) for n, choice in enumerate(CHOICES)}
+	pooler = start_pooler(databases={name: f"host=127.0.0.1 port={tls_cluster.port} dbname=app server_tls_sslmode=require {line}"
+		for name, line in lines.items()})
+	for name in lines:
+		with pooler.login("app", name) as w:
+			assert is_encrypted(w)
+	found = {row["database"]: row["tls"] for row in pooler.console("SHOW SERVERS")}
+	for name, pattern in zip(lines, CHOICES.values()):
+		assert re.fullmatch(pattern, found[name])
+
+
 def test_a_cancel_request_to_an_encrypted_server_is_encrypted(start_pooler, tls_cluster):
 	pooler = behind(start_pooler, tls_cluster, server_tls_sslmode="require")
 	with pooler.login() as w:
@@ -584,6 +660,22 @@ def test_a_server_that_agrees_and_then_does_not_shake_hands_is_told(start_pooler
 	assert "could not establish TLS" in first_error(through(start_pooler, gate)).text
 
 
+def relay(client, server):
+	"""Passes on what either says until one of them has ended."""
+	def passes(source, target):
+		try:
+			data = source.recv(1 << 16)
+		except TimeoutError:
+			return True
+		target.sendall(data)
+		return bool(data)
+
+	client.settimeout(0.02)
+	server.settimeout(0.02)
+	while passes(client, server) and passes(server, client):
+		pass
+
+
 class DirectServer:
 	"""PostgreSQL 17's way of beginning with TLS, in front of an older server: the handshake first, with ALPN."""
 
@@ -599,18 +691,7 @@ class DirectServer:
 		with self.context.wrap_socket(connection, server_side=True) as client, \
 				socket.create_connection(("127.0.0.1", self.cluster.port)) as server:
 			self.chosen.append(client.selected_alpn_protocol())
-			client.settimeout(0.02)
-			server.settimeout(0.02)
-			while all(self._pass(a, b) for a, b in ((client, server), (server, client))):
-				pass
-
-	def _pass(self, source, target):
-		try:
-			data = source.recv(1 << 16)
-		except TimeoutError:
-			return True
-		target.sendall(data)
-		return bool(data)
+			relay(client, server)
 
 
 def test_tls_to_a_server_may_begin_at_once(start_pooler, cluster, gate, authority, ours):
@@ -664,18 +745,7 @@ class Middle:
 		connection.recv(8)
 		connection.sendall(b"S")
 		with self.context.wrap_socket(connection, server_side=True) as client, secured(Wire(self.cluster.port)) as server:
-			client.settimeout(0.02)
-			server.sock.settimeout(0.02)
-			while all(self._pass(a, b) for a, b in ((client, server.sock), (server.sock, client))):
-				pass
-
-	def _pass(self, source, target):
-		try:
-			data = source.recv(1 << 16)
-		except TimeoutError:
-			return True
-		target.sendall(data)
-		return bool(data)
+			relay(client, server.sock)
 
 
 def test_a_login_at_a_server_is_bound_to_the_connection(start_pooler, tls_cluster, gate, authority):

@@ -10,11 +10,18 @@ def errors(messages):
 	return [m for m in messages if m.type == "E"]
 
 
+def refusal(pooler, user="app", database="app", password="app", **parameters):
+	"""The error that a client gets in its login."""
+	with pooler.wire() as w, pytest.raises(ServerError) as caught:
+		w.login(user, database, password, **parameters)
+	return caught.value.message
+
+
 def first_client(pooler, user="app", database="app", password=None):
-	"""The error that a client gets in its login, and after how long."""
-	with Stopwatch() as watch, pooler.wire() as w, pytest.raises(ServerError) as caught:
-		w.login(user, database, password)
-	return caught.value.message, watch.seconds
+	"""The same, and after how long."""
+	with Stopwatch() as watch:
+		message = refusal(pooler, user, database, password)
+	return message, watch.seconds
 
 
 def query_error(w, *sent):

@@ -21,9 +21,3 @@ bool tls_context_is_direct(const struct shared *context)
 	(void)context;
 	return false;
 }
-
-const char *tls_context_ca_file(const struct shared *context)
-{
-	(void)context;
-	return "";
-}

@@ -2,29 +2,8 @@
 #ifndef TEST_CHECK_BENCH_H
 #define TEST_CHECK_BENCH_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-/* cmocka needs those first */
-#include <cmocka.h>
-#include <string.h>
-
-#include "conf/config.h"
-#include "conf_files.h"
+#include "configured.h"
 #include "main/check_finding.h"
-
-/* A file of this text with a user list of that one. */
-static inline struct config *configured(const char *text, const char *users)
-{
-	struct fake_file files[] = {{"check.ini", text, 0}, {"users.txt", users, 0}, {NULL, NULL, 0}};
-	struct conf_error why;
-	struct config *c = config_load("check.ini", NULL, fake_read, files, &why);
-
-	if (c == NULL)
-		fail_msg("%s", why.text);
-	return c;
-}
 
 /* All findings, a line each: "severity step: what". */
 static inline void story_of(const struct findings *f, struct str *out)

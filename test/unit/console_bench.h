@@ -19,7 +19,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "conf_files.h"
+#include "configured.h"
 #include "net/dns.h"
 #include "net/jobs.h"
 #include "net/mailbox.h"
@@ -59,6 +59,7 @@ struct bench {
 
 	/* visits wait while this is set */
 	bool hold_visits;
+	int n_visits; /* that have come back */
 	struct letters held;
 };
 
@@ -174,6 +175,7 @@ static inline void bench_letter(void *owner, struct letter *letter)
 		return;
 	}
 	if (letter->to == TO_MAIN) {
+		b->n_visits++;
 		visit_arrived(v);
 		return;
 	}
@@ -204,18 +206,15 @@ static inline void bench_worker(struct bench *b, uint16_t number)
 /* `text` is the configuration file, `users` the user list (may be NULL). */
 static inline void bench_begin(struct bench *b, const char *text, const char *users)
 {
-	struct fake_file files[] = {
-	    {"pgweir.ini", text, 0}, {"users.txt", users == NULL ? "" : users, 0}, {NULL, NULL, 0}};
-	struct conf_error why;
 	struct control *c = &b->control;
 	struct dns_times times = {US_PER_S, US_PER_S, US_PER_S, 0};
 
 	memset(b, 0, sizeof(*b));
 	letters_init(&b->held);
-	b->conf = config_load("pgweir.ini", NULL, fake_read, files, &why);
+	b->conf = configured(text, users);
 	b->loop = loop_new();
 	b->log = log_new();
-	assert_true(b->conf != NULL && b->loop != NULL && b->log != NULL);
+	assert_true(b->loop != NULL && b->log != NULL);
 	log_set_stderr(b->log, false);
 	b->box = mailbox_new(b->loop, bench_letter, b);
 	b->jobs = jobs_new(1);

@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 #include "base/failure.h"
-#include "conf_files.h"
+#include "configured.h"
 #include "pool/outage.h"
 #include "pool/pool.h"
 #include "pool/settings.h"
@@ -25,16 +25,11 @@
 static inline struct config *bench_config(const char *databases, const char *globals)
 {
 	char text[2000];
-	struct fake_file files[] = {{"pgweir.ini", text, 0}, {NULL, NULL, 0}};
-	struct conf_error why;
-	struct config *c;
 
 	assert_in_range(
 	    snprintf(text, sizeof(text), "[databases]\n%s\n[pgbouncer]\nauth_type=trust\n%s\n", databases, globals), 1,
 	    sizeof(text) - 1);
-	c = config_load("pgweir.ini", NULL, fake_read, files, &why);
-	assert_non_null(c);
-	return c;
+	return configured(text, NULL);
 }
 
 static inline struct pool_settings *bench_settings(const char *database, const char *globals)

@@ -165,6 +165,21 @@ static void a_safe_walk_survives_removing(void **state)
 	assert_true(list_is_empty(&head));
 }
 
+static void counting_counts_the_nodes(void **state)
+{
+	struct list head;
+	struct item items[3];
+
+	(void)state;
+	list_init(&head);
+	make_items(items, 3);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(list_count(&head), i);
+		list_add_tail(&head, &items[i].node);
+	}
+	assert_int_equal(list_count(&head), 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -175,6 +190,7 @@ int main(void)
 	    cmocka_unit_test(moving_all_appends_and_empties),
 	    cmocka_unit_test(a_walk_meets_each_node_once),
 	    cmocka_unit_test(a_safe_walk_survives_removing),
+	    cmocka_unit_test(counting_counts_the_nodes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

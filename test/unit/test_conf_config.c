@@ -9,23 +9,12 @@
 #include <stdio.h>
 
 #include "conf/config.h"
-#include "conf_files.h"
-
-static struct config *load(const char *text)
-{
-	struct fake_file files[] = {{"a.ini", text, 0}, {NULL, NULL, 0}};
-	struct conf_error why;
-	struct config *c = config_load("a.ini", NULL, fake_read, files, &why);
-
-	if (c == NULL)
-		fail_msg("%s", why.text);
-	return c;
-}
+#include "configured.h"
 
 static void databases_are_found_by_name_then_by_the_template(void **state)
 {
-	struct config *c = load("[databases]\na=\n*=host=h\n[pgbouncer]\n");
-	struct config *closed = load("[databases]\na=\n[pgbouncer]\n");
+	struct config *c = configured("[databases]\na=\n*=host=h\n[pgbouncer]\n", NULL);
+	struct config *closed = configured("[databases]\na=\n[pgbouncer]\n", NULL);
 	bool is_template = true;
 
 	(void)state;
@@ -54,7 +43,7 @@ static void many_entries_are_found(void **state)
 	str_add_str(&text, "[pgbouncer]\n[databases]\n");
 	for (int i = 0; i < 3000; i++)
 		str_printf(&text, "db%d = pool_size=%d\n", i, i);
-	c = load(str_text(&text));
+	c = configured(str_text(&text), NULL);
 	for (int i = 0; i < 3000; i += 7) {
 		char name[20];
 
@@ -68,7 +57,7 @@ static void many_entries_are_found(void **state)
 
 static void set_makes_another_configuration(void **state)
 {
-	struct config *c = load("[databases]\na=\n[pgbouncer]\ndefault_pool_size=5\n");
+	struct config *c = configured("[databases]\na=\n[pgbouncer]\ndefault_pool_size=5\n", NULL);
 	struct conf_error why;
 	struct config *changed = config_with_setting(c, "default_pool_size", "7", &why);
 
@@ -76,7 +65,7 @@ static void set_makes_another_configuration(void **state)
 	assert_non_null(changed);
 	assert_int_equal(c->settings.default_pool_size, 5);
 	assert_int_equal(changed->settings.default_pool_size, 7);
-	assert_string_equal(changed->settings.conffile, "a.ini");
+	assert_string_equal(changed->settings.conffile, "pgweir.ini");
 	assert_int_equal(changed->notices.n, 0);
 	config_unref(c);
 	assert_string_equal(config_find_database(changed, "a", NULL)->name, "a");
@@ -85,7 +74,7 @@ static void set_makes_another_configuration(void **state)
 
 static void set_of_what_is_wrong_changes_nothing(void **state)
 {
-	struct config *c = load("[pgbouncer]\n");
+	struct config *c = configured("[pgbouncer]\n", NULL);
 	struct conf_error why;
 
 	(void)state;
@@ -100,7 +89,7 @@ static void set_of_what_is_wrong_changes_nothing(void **state)
 
 static void set_of_what_needs_a_restart_says_so(void **state)
 {
-	struct config *c = load("[pgbouncer]\n");
+	struct config *c = configured("[pgbouncer]\n", NULL);
 	struct conf_error why;
 	struct config *same = config_with_setting(c, "listen_port", "1", &why);
 
@@ -124,9 +113,11 @@ static void set_of_what_needs_a_restart_says_so(void **state)
 
 static void a_reload_keeps_what_needs_a_restart(void **state)
 {
-	struct config *running = load("[pgbouncer]\nlisten_port=1\nunix_socket_dir=\npool_mode=statement\n");
-	struct config *fresh = load("[pgbouncer]\nmax_prepared_statements=0\nlisten_port=2\n"
-	                            "unix_socket_dir=\nuser=me\n");
+	struct config *running =
+	    configured("[pgbouncer]\nlisten_port=1\nunix_socket_dir=\npool_mode=statement\n", NULL);
+	struct config *fresh = configured("[pgbouncer]\nmax_prepared_statements=0\nlisten_port=2\n"
+	                                  "unix_socket_dir=\nuser=me\n",
+	                                  NULL);
 
 	(void)state;
 	assert_true(config_keep_restart_settings(fresh, running));
@@ -142,7 +133,7 @@ static void a_reload_keeps_what_needs_a_restart(void **state)
 
 static void the_last_reference_frees(void **state)
 {
-	struct config *c = load("[pgbouncer]\n");
+	struct config *c = configured("[pgbouncer]\n", NULL);
 	const struct config *shared = c;
 	struct config *second = config_ref(shared);
 
@@ -195,16 +186,10 @@ static void strangers_look_like_most_of_the_list(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char text[200];
-		struct conf_error why;
 		struct config *c;
 
-		snprintf(text, sizeof(text), "[pgbouncer]\nauth_file=u.txt\n%s", cases[i].more);
-		{
-			struct fake_file files[] = {{"a.ini", text, 0}, {"u.txt", cases[i].users, 0}, {NULL, NULL, 0}};
-
-			c = config_load("a.ini", NULL, fake_read, files, &why);
-		}
-		assert_non_null(c);
+		snprintf(text, sizeof(text), "[pgbouncer]\nauth_file=users.txt\n%s", cases[i].more);
+		c = configured(text, cases[i].users);
 		assert_int_equal(c->mock.scram_share, cases[i].share);
 		assert_int_equal(c->mock.iterations, cases[i].iterations);
 		assert_int_equal(c->mock.salt_len, cases[i].salt_len);

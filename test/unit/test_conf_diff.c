@@ -9,24 +9,17 @@
 #include <stdio.h>
 
 #include "conf/config.h"
-#include "conf_files.h"
+#include "configured.h"
 
 /* `text` follows "[pgbouncer]"; `users` is the user list. */
 static struct config *load(const char *text, const char *users)
 {
 	struct str whole;
-	struct conf_error why;
 	struct config *c;
 
 	str_init(&whole, 10000);
-	str_printf(&whole, "[pgbouncer]\nauth_file=u.txt\n%s", text);
-	{
-		struct fake_file files[] = {{"a.ini", str_text(&whole), 0}, {"u.txt", users, 0}, {NULL, NULL, 0}};
-
-		c = config_load("a.ini", NULL, fake_read, files, &why);
-	}
-	if (c == NULL)
-		fail_msg("%s", why.text);
+	str_printf(&whole, "[pgbouncer]\nauth_file=users.txt\n%s", text);
+	c = configured(str_text(&whole), users);
 	str_fini(&whole);
 	return c;
 }

@@ -7,41 +7,33 @@
 #include <cmocka.h>
 
 #include "conf/config.h"
-#include "conf_files.h"
+#include "configured.h"
 
 #define SECOND 1000000ull
 
 static struct config *load(void)
 {
-	struct fake_file files[] = {
-	    {"a.ini",
-	     "[pgbouncer]\npool_mode=transaction\ndefault_pool_size=1\nmin_pool_size=2\nreserve_pool_size=3\n"
-	     "max_db_connections=4\nmax_db_client_connections=5\nmax_user_connections=6\nmax_user_client_connections="
-	     "7\nserver_down_wait=14\nstate_guard=warn\nauth_user=global_asker\n"
-	     "server_lifetime=8\nquery_wait_timeout=9.5\nquery_timeout=10\ntransaction_timeout=11\n"
-	     "idle_transaction_timeout=12\nclient_idle_timeout=13\n"
-	     "[databases]\nplain=\n"
-	     "zero = pool_size=0 min_pool_size=0 reserve_pool_size=0 max_db_connections=0 max_db_client_connections=0 "
-	     "server_lifetime=0 query_wait_timeout=0 server_down_wait=0\n"
-	     "own = pool_mode=statement pool_size=21 min_pool_size=22 reserve_pool_size=23 max_db_connections=24 "
-	     "max_db_client_connections=25 server_lifetime=26 query_wait_timeout=27 server_down_wait=28 "
-	     "state_guard=reject auth_user=asker auth_query='own query' auth_dbname=own_auth\n"
-	     "[users]\nplain=\n"
-	     "zero = pool_size=0 reserve_pool_size=0 max_user_connections=0 max_user_client_connections=0 "
-	     "query_timeout=0 "
-	     "transaction_timeout=0 idle_transaction_timeout=0 client_idle_timeout=0 query_wait_timeout=0 "
-	     "server_down_wait=0\n"
-	     "own = pool_mode=session pool_size=31 reserve_pool_size=33 max_user_connections=36 "
-	     "max_user_client_connections=37 query_timeout=310 transaction_timeout=311 idle_transaction_timeout=312 "
-	     "client_idle_timeout=313 query_wait_timeout=39 server_down_wait=314 state_guard=pin\n",
-	     0},
-	    {NULL, NULL, 0}};
-	struct conf_error why;
-	struct config *c = config_load("a.ini", NULL, fake_read, files, &why);
-
-	if (c == NULL)
-		fail_msg("%s", why.text);
-	return c;
+	return configured(
+	    "[pgbouncer]\npool_mode=transaction\ndefault_pool_size=1\nmin_pool_size=2\nreserve_pool_size=3\n"
+	    "max_db_connections=4\nmax_db_client_connections=5\nmax_user_connections=6\nmax_user_client_connections="
+	    "7\nserver_down_wait=14\nstate_guard=warn\nauth_user=global_asker\n"
+	    "server_lifetime=8\nquery_wait_timeout=9.5\nquery_timeout=10\ntransaction_timeout=11\n"
+	    "idle_transaction_timeout=12\nclient_idle_timeout=13\n"
+	    "[databases]\nplain=\n"
+	    "zero = pool_size=0 min_pool_size=0 reserve_pool_size=0 max_db_connections=0 max_db_client_connections=0 "
+	    "server_lifetime=0 query_wait_timeout=0 server_down_wait=0\n"
+	    "own = pool_mode=statement pool_size=21 min_pool_size=22 reserve_pool_size=23 max_db_connections=24 "
+	    "max_db_client_connections=25 server_lifetime=26 query_wait_timeout=27 server_down_wait=28 "
+	    "state_guard=reject auth_user=asker auth_query='own query' auth_dbname=own_auth\n"
+	    "[users]\nplain=\n"
+	    "zero = pool_size=0 reserve_pool_size=0 max_user_connections=0 max_user_client_connections=0 "
+	    "query_timeout=0 "
+	    "transaction_timeout=0 idle_transaction_timeout=0 client_idle_timeout=0 query_wait_timeout=0 "
+	    "server_down_wait=0\n"
+	    "own = pool_mode=session pool_size=31 reserve_pool_size=33 max_user_connections=36 "
+	    "max_user_client_connections=37 query_timeout=310 transaction_timeout=311 idle_transaction_timeout=312 "
+	    "client_idle_timeout=313 query_wait_timeout=39 server_down_wait=314 state_guard=pin\n",
+	    NULL);
 }
 
 static void settings_decide_when_nobody_else_does(void **state)

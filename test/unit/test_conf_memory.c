@@ -12,67 +12,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "conf/config.h"
 #include "conf/show.h"
 #include "conf/url.h"
 #include "conf_files.h"
-
-/* Allocations until one fails; 0: none fails. */
-static size_t fail_at;
-static size_t n_allocations;
-
-static bool is_to_fail(void)
-{
-	n_allocations++;
-	return n_allocations == fail_at;
-}
-
-void *mem_alloc(size_t size)
-{
-	return is_to_fail() ? NULL : calloc(1, size);
-}
-
-void *mem_resize(void *ptr, size_t size)
-{
-	return is_to_fail() ? NULL : realloc(ptr, size);
-}
-
-void mem_free(void *ptr)
-{
-	free(ptr);
-}
-
-char *mem_copy(const void *bytes, size_t len)
-{
-	char *copy = (char *)mem_alloc(len + 1);
-
-	if (copy != NULL && len > 0)
-		memcpy(copy, bytes, len);
-	return copy;
-}
-
-char *mem_copy_str(const char *s)
-{
-	return mem_copy(s, strlen(s));
-}
-
-void mem_wipe(void *ptr, size_t len)
-{
-	memset(ptr, 0, len);
-}
+#include "failing_mem.h"
 
 /* Calls `step` with a failure at the first allocation, at the second and so on, until it gets through. */
 static void sweep(bool (*step)(void))
 {
 	for (size_t at = 1; at < 100000; at++) {
-		bool good;
+		bool good, reached;
 
-		fail_at = at;
-		n_allocations = 0;
+		mem_until_failure = at;
+		mem_fails_once = true;
 		good = step();
-		fail_at = 0;
-		if (n_allocations < at) {
+		reached = mem_until_failure == 0;
+		mem_until_failure = 0;
+		assert_int_equal(mem_blocks, 0);
+		if (!reached) {
 			assert_true(good);
 			assert_true(at > 3);
 			return;
@@ -112,12 +70,10 @@ static bool change_once(void)
 {
 	struct conf_error why;
 	struct config *c, *changed = NULL;
-	size_t armed = fail_at;
 
-	fail_at = 0;
+	mem_spared = true;
 	c = load(&why);
-	fail_at = armed;
-	n_allocations = 0;
+	mem_spared = false;
 	changed = config_with_setting(c, "admin_users", "someone", &why);
 	if (changed == NULL)
 		assert_string_equal(why.text, "out of memory");
@@ -130,12 +86,10 @@ static bool change_what_needs_a_restart_once(void)
 {
 	struct conf_error why;
 	struct config *c, *changed = NULL;
-	size_t armed = fail_at;
 
-	fail_at = 0;
+	mem_spared = true;
 	c = load(&why);
-	fail_at = armed;
-	n_allocations = 0;
+	mem_spared = false;
 	changed = config_with_setting(c, "listen_addr", "someone", &why);
 	config_unref(changed);
 	config_unref(c);
@@ -158,16 +112,14 @@ static bool compare_once(void)
 {
 	struct conf_error why;
 	struct config *a, *b;
-	size_t armed = fail_at;
 	bool good;
 
-	fail_at = 0;
+	mem_spared = true;
 	a = load(&why);
 	b = config_with_setting(a, "admin_users", "other", &why);
-	free(b->settings.listen_addr);
-	b->settings.listen_addr = strdup("10.0.0.1");
-	fail_at = armed;
-	n_allocations = 0;
+	mem_free(b->settings.listen_addr);
+	b->settings.listen_addr = mem_copy_str("10.0.0.1");
+	mem_spared = false;
 	good = config_diff(a, b, ignore, NULL) && conf_show(b, row, NULL) && config_keep_restart_settings(b, a);
 	config_unref(a);
 	config_unref(b);

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "conf/show.h"
-#include "conf_files.h"
+#include "configured.h"
 #include "os/file.h"
 
 struct table_seen {
@@ -28,17 +28,9 @@ static bool note_row(void *context, const char *name, const char *value, const c
 
 static struct config *load(void)
 {
-	struct fake_file files[] = {{"a.ini",
-	                             "[pgbouncer]\nlisten_port=6931\nunix_socket_dir=\nauth_type=trust\n"
-	                             "server_idle_timeout=0.5\nservice_name=weir\n",
-	                             0},
-	                            {NULL, NULL, 0}};
-	struct conf_error why;
-	struct config *c = config_load("a.ini", NULL, fake_read, files, &why);
-
-	if (c == NULL)
-		fail_msg("%s", why.text);
-	return c;
+	return configured("[pgbouncer]\nlisten_port=6931\nunix_socket_dir=\nauth_type=trust\n"
+	                  "server_idle_timeout=0.5\nservice_name=weir\n",
+	                  NULL);
 }
 
 static void rows_look_as_in_pgbouncer(void **state)
@@ -48,7 +40,7 @@ static void rows_look_as_in_pgbouncer(void **state)
 	    "auth_dbname|NULL|NULL|yes\n",
 	    "auth_type|trust|md5|yes\n",
 	    "client_tls_sslmode|disable|disable|yes\n",
-	    "conffile|a.ini|NULL|yes\n",
+	    "conffile|pgweir.ini|NULL|yes\n",
 	    "job_name|weir|pgbouncer|no\n",
 	    "listen_port|6931|6432|no\n",
 	    "max_packet_size|2147483647|2147483647|yes\n",

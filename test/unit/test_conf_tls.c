@@ -9,22 +9,11 @@
 #include <string.h>
 
 #include "conf/tls.h"
-#include "conf_files.h"
-
-static struct config *load(const char *text)
-{
-	struct fake_file files[] = {{"a.ini", text, 0}, {NULL, NULL, 0}};
-	struct conf_error why;
-	struct config *c = config_load("a.ini", NULL, fake_read, files, &why);
-
-	if (c == NULL)
-		fail_msg("%s", why.text);
-	return c;
-}
+#include "configured.h"
 
 static void defaults_are_pgbouncers(void **state)
 {
-	struct config *c = load("[pgbouncer]\n");
+	struct config *c = configured("[pgbouncer]\n", NULL);
 	struct tls_settings s;
 
 	(void)state;
@@ -47,10 +36,11 @@ static void defaults_are_pgbouncers(void **state)
 static void a_database_overrides_what_it_names_and_nothing_else(void **state)
 {
 	struct config *c =
-	    load("[pgbouncer]\nserver_tls_sslmode=require\nserver_tls_ca_file=/ca\nserver_tls_protocols=tlsv1.2\n"
-	         "[databases]\na=host=h server_tls_sslmode=verify-full server_tls_negotiation=direct\n"
-	         "b=host=h\nc=host=h server_tls_ca_file=/other server_tls_cert_file=/c server_tls_key_file=/k "
-	         "server_tls_ciphers=HIGH server_tls13_ciphers=X server_tls_protocols=all\n");
+	    configured("[pgbouncer]\nserver_tls_sslmode=require\nserver_tls_ca_file=/ca\nserver_tls_protocols=tlsv1.2\n"
+	               "[databases]\na=host=h server_tls_sslmode=verify-full server_tls_negotiation=direct\n"
+	               "b=host=h\nc=host=h server_tls_ca_file=/other server_tls_cert_file=/c server_tls_key_file=/k "
+	               "server_tls_ciphers=HIGH server_tls13_ciphers=X server_tls_protocols=all\n",
+	               NULL);
 	struct tls_settings s;
 
 	(void)state;
@@ -96,8 +86,9 @@ static void the_system_is_trusted_where_it_is_named_or_nobody_is(void **state)
 
 static void a_change_of_a_databases_keys_renews_its_servers(void **state)
 {
-	struct config *c = load("[pgbouncer]\n[databases]\na=host=h\nb=host=h server_tls_sslmode=require\n"
-	                        "c=host=h server_tls_ca_file=/x\nd=host=h\n");
+	struct config *c = configured("[pgbouncer]\n[databases]\na=host=h\nb=host=h server_tls_sslmode=require\n"
+	                              "c=host=h server_tls_ca_file=/x\nd=host=h\n",
+	                              NULL);
 	const struct conf_database *a = config_find_database(c, "a", NULL);
 	bool differs;
 

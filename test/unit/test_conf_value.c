@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "conf/value.h"
 #include <cmocka.h>
@@ -133,6 +134,32 @@ static void what_measures_nothing_is_refused(void **state)
 	assert_int_equal(amount, 7);
 }
 
+static void quoted_text_is_taken_off_without_its_quotes(void **state)
+{
+	static const struct {
+		const char *text, *value, *rest;
+	} good[] = {{"'a b' c", "a b", " c"},
+	            {"''", "", ""},
+	            {"'it''s'x", "it's", "x"},
+	            {"'\"'", "\"", ""},
+	            {"\"a\"\"b'\"", "a\"b'", ""}};
+	static const char *const open[] = {"'", "'a", "'a''", "\"a'"};
+	char text[16], *at;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		snprintf(text, sizeof(text), "%s", good[i].text);
+		at = text;
+		assert_string_equal(value_take_quoted(&at), good[i].value);
+		assert_string_equal(at, good[i].rest);
+	}
+	for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++) {
+		snprintf(text, sizeof(text), "%s", open[i]);
+		at = text;
+		assert_null(value_take_quoted(&at));
+	}
+}
+
 static void words_are_found_in_any_case(void **state)
 {
 	static const char *const words[] = {"one", "two", NULL};
@@ -158,12 +185,16 @@ static void lists_are_searched_by_whole_words(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(whole_numbers_are_read_as_in_c),   cmocka_unit_test(what_is_no_whole_number_is_refused),
-	    cmocka_unit_test(decimal_numbers_fit_an_int),       cmocka_unit_test(seconds_become_microseconds),
-	    cmocka_unit_test(numbers_may_have_a_unit),          cmocka_unit_test(what_measures_nothing_is_refused),
-	    cmocka_unit_test(what_is_no_time_is_refused),       cmocka_unit_test(words_are_found_in_any_case),
-	    cmocka_unit_test(lists_are_searched_by_whole_words)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(whole_numbers_are_read_as_in_c),
+	                                   cmocka_unit_test(what_is_no_whole_number_is_refused),
+	                                   cmocka_unit_test(decimal_numbers_fit_an_int),
+	                                   cmocka_unit_test(seconds_become_microseconds),
+	                                   cmocka_unit_test(numbers_may_have_a_unit),
+	                                   cmocka_unit_test(what_measures_nothing_is_refused),
+	                                   cmocka_unit_test(what_is_no_time_is_refused),
+	                                   cmocka_unit_test(words_are_found_in_any_case),
+	                                   cmocka_unit_test(lists_are_searched_by_whole_words),
+	                                   cmocka_unit_test(quoted_text_is_taken_off_without_its_quotes)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

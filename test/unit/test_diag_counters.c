@@ -15,9 +15,9 @@ static uint64_t *at(struct counters *c, const struct counter_row *row)
 	return (uint64_t *)(void *)((char *)c + row->offset);
 }
 
-static void every_counter_is_added_and_subtracted(void **state)
+static void every_counter_is_added_and_set_off(void **state)
 {
-	struct counters sum, more;
+	struct counters sum, more, since, less;
 	uint64_t n = 0;
 
 	(void)state;
@@ -31,10 +31,13 @@ static void every_counter_is_added_and_subtracted(void **state)
 	n = 0;
 	for (const struct counter_row *row = counter_rows; row->name != NULL; row++)
 		assert_int_equal(*at(&sum, row), 101 * ++n);
-	counters_subtract(&sum, &more);
+	since = counters_since(&sum, &more);
+	less = counters_since(&more, &sum);
 	n = 0;
-	for (const struct counter_row *row = counter_rows; row->name != NULL; row++)
-		assert_int_equal(*at(&sum, row), ++n);
+	for (const struct counter_row *row = counter_rows; row->name != NULL; row++) {
+		assert_int_equal(*at(&since, row), ++n);
+		assert_int_equal(*at(&less, row), 0);
+	}
 }
 
 static void rows_have_the_order_of_show_stats(void **state)
@@ -55,7 +58,6 @@ static void rows_have_the_order_of_show_stats(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		assert_string_equal(counter_rows[i].name, names[i]);
-		assert_true(strlen(counter_rows[i].doc) > 0);
 	}
 	assert_null(counter_rows[sizeof(names) / sizeof(names[0])].name);
 }
@@ -63,7 +65,7 @@ static void rows_have_the_order_of_show_stats(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(every_counter_is_added_and_subtracted),
+	    cmocka_unit_test(every_counter_is_added_and_set_off),
 	    cmocka_unit_test(rows_have_the_order_of_show_stats),
 	};
 

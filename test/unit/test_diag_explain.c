@@ -990,7 +990,7 @@ static void hostile_reports_become_one_printable_line_each(void **state)
 		hint = strstr(str_text(&v.hint), "The server's own hint: ");
 		assert_true(hint == NULL || printable_is(hint));
 		assert_int_equal(strlen(v.sqlstate), 5);
-		assert_int_equal(strlen(verdict_words(&v, "FATAL").sqlstate), 5);
+		assert_int_equal(strlen(verdict_words(&v).sqlstate), 5);
 		assert_non_null(strstr(str_text(&v.detail), "incident 7f3a0c19."));
 	}
 	assert_string_equal(v.class, "wrong_password");
@@ -1512,7 +1512,7 @@ static void verdicts_can_be_copied_and_made_into_words(void **state)
 	explain(&f, &nothing, &v);
 	verdict_copy(&copy, &v);
 	verdict_fini(&v);
-	words = verdict_words(&copy, "FATAL");
+	words = verdict_words(&copy);
 	assert_string_equal(words.severity, "FATAL");
 	assert_string_equal(words.sqlstate, "08P01");
 	assert_string_equal(words.message, "out of memory");
@@ -1541,7 +1541,7 @@ static void explaining_without_memory_is_survived(void **state)
 		verdict_copy(&copy, &v);
 		mem_until_failure = 0;
 		assert_string_equal(v.class, "connection_refused");
-		assert_true(strlen(verdict_words(&v, "FATAL").message) > 0);
+		assert_true(strlen(verdict_words(&v).message) > 0);
 		verdict_fini(&v);
 		verdict_fini(&copy);
 		assert_int_equal(mem_blocks, 0);

@@ -12,7 +12,7 @@
 static void check(const char *settings, const char *rules, unsigned n_warnings, const char *begins)
 {
 	char text[400];
-	struct fake_file files[] = {{"check.ini", text, 0}, {"h", rules, 0}, {NULL, NULL, 0}};
+	struct fake_file files[] = {{"pgweir.ini", text, 0}, {"h", rules, 0}, {NULL, NULL, 0}};
 	struct conf_source source = {fake_read, fake_list, files};
 	struct conf_error why;
 	struct config *c;

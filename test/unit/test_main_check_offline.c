@@ -34,7 +34,7 @@ static void remarks_of_the_loader_are_notes_but_what_the_files_own_check_says_is
 {
 	(void)state;
 	check(GOOD "auth_file=missing.txt\nsuspend_timeout=3\n",
-	      "note settings: parameter suspend_timeout has no effect in configuration (check.ini:11): the command it "
+	      "note settings: parameter suspend_timeout has no effect in configuration (pgweir.ini:11): the command it "
 	      "belonged to is gone\n"
 	      "error secrets: no user can log in: auth_file names none\n"
 	      "warning files: auth_file \"missing.txt\" cannot be found\n");

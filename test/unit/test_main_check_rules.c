@@ -11,7 +11,8 @@
 static void check(const char *settings, const char *rules, const char *story)
 {
 	char text[400];
-	struct fake_file files[] = {{"check.ini", text, 0}, {"h", rules, 0}, {"i", "m root all\n", 0}, {NULL, NULL, 0}};
+	struct fake_file files[] = {
+	    {"pgweir.ini", text, 0}, {"h", rules, 0}, {"i", "m root all\n", 0}, {NULL, NULL, 0}};
 	struct conf_source source = {fake_read, fake_list, files};
 	struct conf_error why;
 	struct config *c;

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "conf_files.h"
+#include "configured.h"
 #include "failing_mem.h"
 #include "main/supervisor.h"
 #include "net/dns.h"
@@ -99,14 +99,11 @@ struct bench {
 
 static void configure(struct bench *b, const char *more, const char *peers)
 {
-	struct conf_error why;
 	char text[400];
-	struct fake_file files[] = {{"pgweir.ini", text, 0}, {NULL, NULL, 0}};
 
 	snprintf(text, sizeof(text), "[pgbouncer]\n%s\n[peers]\n%s\n", more, peers);
 	config_unref(b->s.config);
-	b->s.config = config_load("pgweir.ini", NULL, fake_read, files, &why);
-	assert_non_null(b->s.config);
+	b->s.config = configured(text, NULL);
 }
 
 static void begin(struct bench *b, const char *more, const char *keys)

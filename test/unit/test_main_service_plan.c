@@ -60,6 +60,7 @@ static void a_service_uses_its_files_and_nothing_else(void **state)
 	(void)state;
 	assert_true(service_files_add_config(&files, c));
 	ASSERT_FILES(&files, SERVICE_READS, "/x/pgweir.ini", "tls/key.pem", "tls/cert.pem", "tls/root.pem");
+	ASSERT_FILES(&files, SERVICE_ENTERS, "/x/");
 	ASSERT_FILES(&files, SERVICE_WRITES, "log/pgweir.log", "run/pgweir.pid");
 	service_files_fini(&files);
 	config_unref(c);
@@ -97,6 +98,20 @@ static void each_file_is_there_once(void **state)
 	service_files_fini(&files);
 }
 
+static void the_directories_of_what_is_read_are_looked_into(void **state)
+{
+	struct service_files files = {NULL, 0};
+
+	(void)state;
+	assert_true(service_files_add_read(&files, "/x/pgweir.ini"));
+	assert_true(service_files_add_read(&files, "userlist.txt"));
+	assert_true(service_files_add_read(&files, "conf.d/a.ini"));
+	assert_true(service_files_add_read(&files, "conf.d/b.ini"));
+	ASSERT_FILES(&files, SERVICE_READS, "/x/pgweir.ini", "userlist.txt", "conf.d/a.ini", "conf.d/b.ini");
+	ASSERT_FILES(&files, SERVICE_ENTERS, "/x/", "conf.d/");
+	service_files_fini(&files);
+}
+
 static void a_stop_may_take_what_the_settings_say_or_half_a_minute(void **state)
 {
 	struct settings s = {.drain_delay_us = 0};
@@ -115,6 +130,7 @@ int main(void)
 	    cmocka_unit_test(a_service_uses_its_files_and_nothing_else),
 	    cmocka_unit_test(certificates_of_databases_are_read_and_those_of_the_system_are_no_file),
 	    cmocka_unit_test(each_file_is_there_once),
+	    cmocka_unit_test(the_directories_of_what_is_read_are_looked_into),
 	    cmocka_unit_test(a_stop_may_take_what_the_settings_say_or_half_a_minute),
 	};
 

@@ -57,6 +57,31 @@ static void the_same_address_in_another_scope_is_another(void **state)
 	assert_true(address_same(&a, &b));
 }
 
+static void only_internet_addresses_of_the_system_are_taken(void **state)
+{
+	struct address four = address_of("10.1.2.3", 1), six = address_of("2001:db8::7", 2), a;
+	struct sockaddr_un local = {.sun_family = AF_UNIX};
+
+	(void)state;
+	assert_true(address_from_sockaddr(&a, &four.u.any, (size_t)four.len));
+	assert_true(address_same(&a, &four));
+	assert_true(address_from_sockaddr(&a, &six.u.any, (size_t)six.len));
+	assert_true(address_same(&a, &six));
+	assert_false(address_from_sockaddr(&a, &four.u.any, sizeof(a.u) + 1));
+	assert_false(address_from_sockaddr(&a, (const struct sockaddr *)&local, sizeof(local)));
+}
+
+static void an_address_is_among_those_that_are_the_same(void **state)
+{
+	struct address list[] = {address_of("10.0.0.1", 1), address_of("::1", 1)};
+	struct address same = address_of("::1", 1), other = address_of("::1", 2);
+
+	(void)state;
+	assert_true(address_is_among(&same, list, 2));
+	assert_false(address_is_among(&same, list, 1));
+	assert_false(address_is_among(&other, list, 2));
+}
+
 static void texts_too_long_for_an_address_are_refused(void **state)
 {
 	char text[300];
@@ -178,6 +203,8 @@ int main(void)
 	    cmocka_unit_test(bytes_and_port_are_where_the_system_wants_them),
 	    cmocka_unit_test(scopes_that_are_neither_are_refused),
 	    cmocka_unit_test(the_same_address_in_another_scope_is_another),
+	    cmocka_unit_test(only_internet_addresses_of_the_system_are_taken),
+	    cmocka_unit_test(an_address_is_among_those_that_are_the_same),
 	    cmocka_unit_test(texts_too_long_for_an_address_are_refused),
 	    cmocka_unit_test(the_longest_address_fits_the_promised_room),
 	    cmocka_unit_test(no_address_has_no_port_and_is_nobody),

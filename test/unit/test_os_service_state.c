@@ -158,12 +158,14 @@ static void whoever_stops_does_not_pause_or_run_again(void **state)
 	assert_int_equal(s.phase, PHASE_STOPPED);
 }
 
-static void an_end_that_the_console_ordered_is_told(void **state)
+static void an_end_that_the_console_ordered_is_told_and_has_no_deadline(void **state)
 {
 	(void)state;
-	service_state_told(&s, "STOPPING=1", 3 * US_PER_S);
+	service_state_stopping(&s, 30 * US_PER_S, 3 * US_PER_S);
 	assert_int_equal(s.phase, PHASE_STOPPING);
 	assert_int_equal(s.checkpoint, 1);
+	assert_false(service_state_is_late(&s, 3600 * US_PER_S));
+	assert_true(service_state_tick(&s, 3600 * US_PER_S));
 }
 
 int main(void)
@@ -180,7 +182,7 @@ int main(void)
 	    cmocka_unit_test_setup(a_reload_changes_no_state_and_none_in_a_pause, set_up_running),
 	    cmocka_unit_test_setup(a_stop_has_a_deadline_that_main_may_move, set_up_running),
 	    cmocka_unit_test_setup(whoever_stops_does_not_pause_or_run_again, set_up_running),
-	    cmocka_unit_test_setup(an_end_that_the_console_ordered_is_told, set_up_running),
+	    cmocka_unit_test_setup(an_end_that_the_console_ordered_is_told_and_has_no_deadline, set_up_running),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

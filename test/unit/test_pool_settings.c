@@ -3,30 +3,23 @@
 #include "pool_bench.h"
 
 /* A configuration with these entries, settings and users, and a user list; config_unref it. */
-static struct config *configured(const char *databases, const char *globals, const char *users)
+static struct config *configure(const char *databases, const char *globals, const char *users)
 {
 	char text[2000];
-	struct fake_file files[] = {{"pgweir.ini", text, 0},
-	                            {"users.txt", "\"ann\" \"of ann\"\n\"owner\" \"of owner\"\n\"empty\" \"\"\n", 0},
-	                            {NULL, NULL, 0}};
-	struct conf_error why;
-	struct config *c;
 
 	assert_in_range(
 	    snprintf(text, sizeof(text),
 	             "[databases]\n%s\n[pgbouncer]\nauth_type=plain\nauth_file=users.txt\n%s\n[users]\n%s\n", databases,
 	             globals, users),
 	    1, sizeof(text) - 1);
-	c = config_load("pgweir.ini", NULL, fake_read, files, &why);
-	assert_non_null(c);
-	return c;
+	return configured(text, "\"ann\" \"of ann\"\n\"owner\" \"of owner\"\n\"empty\" \"\"\n");
 }
 
 /* What holds for this user in database app. */
 static struct pool_settings *settings_of(const char *user, const char *databases, const char *globals,
                                          const char *users)
 {
-	struct config *c = configured(databases, globals, users);
+	struct config *c = configure(databases, globals, users);
 	struct pool_settings *set = pool_settings_new(c, config_find_database(c, "app", NULL), "app", user);
 
 	assert_non_null(set);
@@ -135,7 +128,7 @@ static void names_on_the_server_are_the_entrys_or_else_the_clients(void **state)
 
 static void of_a_template_every_database_has_its_own_name(void **state)
 {
-	struct config *c = configured("* = host=h", "", "");
+	struct config *c = configure("* = host=h", "", "");
 	bool is_template = false;
 	const struct conf_database *d = config_find_database(c, "one", &is_template);
 	struct pool_settings *set = pool_settings_new(c, d, "one", "ann");
@@ -232,7 +225,7 @@ static void servers_end_when_place_account_or_start_change(void **state)
 
 static void settings_keep_their_configuration_until_the_last_holder_lets_go(void **state)
 {
-	struct config *c = configured("app = host=h", "", "");
+	struct config *c = configure("app = host=h", "", "");
 	struct pool_settings *set = pool_settings_new(c, config_find_database(c, "app", NULL), "app", "ann");
 
 	(void)state;
@@ -249,7 +242,7 @@ static void settings_keep_their_configuration_until_the_last_holder_lets_go(void
 
 static void without_memory_there_are_none_and_nothing_is_lost(void **state)
 {
-	struct config *c = configured("app = host=h", "", "");
+	struct config *c = configure("app = host=h", "", "");
 	const struct conf_database *d = config_find_database(c, "app", NULL);
 	size_t blocks = mem_blocks;
 
@@ -267,7 +260,7 @@ static void without_memory_there_are_none_and_nothing_is_lost(void **state)
 
 static void lookups_run_as_auth_user_whoever_is_forced(void **state)
 {
-	struct config *c = configured("app = host=h user=owner password=x dbname=d", "min_pool_size=3", "");
+	struct config *c = configure("app = host=h user=owner password=x dbname=d", "min_pool_size=3", "");
 	const struct conf_database *d = config_find_database(c, "app", NULL);
 	static const struct {
 		const char *auth_user, *secret;

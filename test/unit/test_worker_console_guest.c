@@ -9,21 +9,18 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "conf_files.h"
+#include "configured.h"
 #include "pair.h"
 #include "worker/console_guest.h"
 
 static bool is_console(const char *databases, const char *name)
 {
 	char text[300];
-	struct fake_file files[] = {{"pgweir.ini", text, 0}, {NULL, NULL, 0}};
-	struct conf_error why;
 	struct config *c;
 	bool is;
 
 	snprintf(text, sizeof(text), "[databases]\n%s\n[pgbouncer]\nauth_type=trust\n", databases);
-	c = config_load("pgweir.ini", NULL, fake_read, files, &why);
-	assert_non_null(c);
+	c = configured(text, NULL);
 	is = console_is_database(c, name);
 	config_unref(c);
 	return is;

@@ -129,14 +129,13 @@ static void send_unnoticed(struct side *c, const char *sql)
 	str_fini(&out);
 }
 
-static void what_has_come_and_was_not_read_yet_is_run_first(void **state)
+static void run_first_what_has_come(const char *globals)
 {
 	struct bench b;
 	struct side *s, *c;
 	size_t len;
 
-	(void)state;
-	bench_init(&b, TRANSACTIONS);
+	bench_init(&b, globals);
 	c = scene_running(&b, &s, "select 1");
 	scene_done(&b, s, "SELECT 1", 'I');
 	send_unnoticed(c, "select 2");
@@ -149,6 +148,12 @@ static void what_has_come_and_was_not_read_yet_is_run_first(void **state)
 	scene_done(&b, s, "SELECT 2", 'I');
 	assert_told_to_leave(c);
 	bench_fini(&b);
+}
+
+static void what_has_come_and_was_not_read_yet_is_run_first(void **state)
+{
+	(void)state;
+	run_first_what_has_come(TRANSACTIONS);
 }
 
 /* An announcement that brings nothing does not mean that it has nothing to say. */
@@ -295,24 +300,8 @@ static void an_idle_session_is_told_at_once(void **state)
 
 static void a_session_that_has_sent_more_runs_it_first(void **state)
 {
-	struct bench b;
-	struct side *s, *c;
-	size_t len;
-
 	(void)state;
-	bench_init(&b, SESSIONS);
-	c = scene_running(&b, &s, "select 1");
-	scene_done(&b, s, "SELECT 1", 'I');
-	send_unnoticed(c, "select 2");
-	/* before the loop looks at sockets again */
-	drain_tell(b.w);
-	client_run(only_client(&b));
-	bench_settle(&b);
-	assert_not_told(c);
-	assert_string_equal(side_last(s, 'Q', &len), "select 2");
-	scene_done(&b, s, "SELECT 2", 'I');
-	assert_told_to_leave(c);
-	bench_fini(&b);
+	run_first_what_has_come(SESSIONS);
 }
 
 static void say_copy(struct bench *b, struct side *s, char type, const char *body, size_t len)

@@ -65,7 +65,7 @@ def write_files(cluster, folder, name):
 	made = []
 
 	def write(**settings):
-		made.append(Pooler(cluster, folder, service_name=name, logfile="log", **settings))
+		made.append(Pooler(cluster, folder, service_name=name, **{"logfile": "log", **settings}))
 		made[-1].write()
 		return made[-1]
 

@@ -14,9 +14,6 @@
 
 #include <windows.h>
 
-#include <aclapi.h>
-#include <sddl.h>
-
 #define MAX_LINE 8192
 #define MAX_WORDS 4
 
@@ -202,9 +199,9 @@ static DWORD ask_service(const wchar_t *request, const wchar_t *name, const wcha
 	return error;
 }
 
-/* ---- registry and files ---- */
+/* ---- the registry ---- */
 
-/* registry KEY VALUE: what HKEY_LOCAL_MACHINE has there, a text or a number */
+/* registry KEY VALUE: what HKEY_LOCAL_MACHINE has there, a text, a number, or a list of texts */
 static DWORD print_registry(const wchar_t *key, const wchar_t *name)
 {
 	_Alignas(8) wchar_t value[MAX_LINE];
@@ -217,28 +214,10 @@ static DWORD print_registry(const wchar_t *key, const wchar_t *name)
 		print_number(L"value", *(DWORD *)(void *)value);
 	else if (type == REG_SZ || type == REG_EXPAND_SZ)
 		print(L"value", value);
+	else if (type == REG_MULTI_SZ)
+		for (const wchar_t *text = value; *text != L'\0'; text += wcslen(text) + 1)
+			print(L"value", text);
 	return 0;
-}
-
-/* access FILE: its list of rights, in the security descriptors' own language */
-static DWORD print_access(wchar_t *file)
-{
-	PSECURITY_DESCRIPTOR descriptor;
-	wchar_t *text;
-	DWORD error;
-
-	error =
-	    GetNamedSecurityInfoW(file, SE_FILE_OBJECT, DACL_SECURITY_INFORMATION, NULL, NULL, NULL, NULL, &descriptor);
-	if (error != 0)
-		return error;
-	error = outcome(ConvertSecurityDescriptorToStringSecurityDescriptorW(descriptor, SDDL_REVISION_1,
-	                                                                     DACL_SECURITY_INFORMATION, &text, NULL));
-	if (error == 0) {
-		print(L"access", text);
-		LocalFree(text);
-	}
-	LocalFree(descriptor);
-	return error;
 }
 
 /* ---- requests ---- */
@@ -247,8 +226,6 @@ static DWORD answer(wchar_t *word[MAX_WORDS])
 {
 	if (word[1] == NULL)
 		return ERROR_INVALID_PARAMETER;
-	if (wcscmp(word[0], L"access") == 0)
-		return print_access(word[1]);
 	if (wcscmp(word[0], L"registry") == 0)
 		return print_registry(word[1], word[2]);
 	if (wcscmp(word[0], L"rename") == 0)

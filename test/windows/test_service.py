@@ -53,6 +53,19 @@ def test_it_runs_once_it_listens_and_not_before(windows, register, name):
 	assert service.pooler.serves() # at the first try
 
 
+def test_it_may_be_where_its_files_are(windows, write_files, name):
+	"""A service without any right to a directory cannot work there: Windows refuses to make it the working directory."""
+	pooler = write_files(logfile="own/log")
+	run("-regservice", pooler.ini, "-U", "LocalService") # an account that Wine has, too
+	given = windows.ask("registry", rf"SYSTEM\CurrentControlSet\Services\{name}\Parameters", "Rights")
+	assert ("value", windows_path(pooler.folder) + "\\") in given
+	run("-unregservice", pooler.ini)
+
+
+def test_its_file_is_checked_where_it_works(register):
+	assert run("check", "-q", register().ini, cwd="/").startswith("fine") # where no log can be made
+
+
 def test_removal_leaves_nothing(windows, register, name):
 	service = register().start()
 	assert "Service removed." in run("-unregservice", service.ini) # while it runs

@@ -1,11 +1,15 @@
-/* Codes of Win32 and of Winsock, as errno values. Any thread. */
+/* Codes of Win32 and of Winsock, as errno values and in words. Any thread. */
 #include "os/win32/code.h"
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <winsock2.h>
 
 #include <windows.h>
+
+#include "base/mem.h"
+#include "os/win32/wide.h"
 
 static const struct {
 	unsigned long code;
@@ -44,6 +48,7 @@ static const struct {
     {ERROR_BUFFER_OVERFLOW, ENAMETOOLONG},
     {ERROR_DIRECTORY, ENOTDIR},
     {ERROR_DIR_NOT_EMPTY, ENOTEMPTY},
+    {ERROR_CANT_RESOLVE_FILENAME, ELOOP},
     {ERROR_NOT_SAME_DEVICE, EXDEV},
     {ERROR_BROKEN_PIPE, EPIPE},
     {ERROR_NO_DATA, EPIPE},
@@ -107,4 +112,24 @@ int errno_of_code(unsigned long code)
 		if (known[i].code == code)
 			return known[i].error;
 	return EIO;
+}
+
+struct win32_text win32_error_text(unsigned long code)
+{
+	struct win32_text t;
+	wchar_t wide[256];
+	DWORD n = FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, NULL, code, 0, wide,
+	                         sizeof(wide) / sizeof(wide[0]), NULL);
+	char *text;
+
+	while (n > 0 && (wide[n - 1] == L'\n' || wide[n - 1] == L'\r' || wide[n - 1] == L'.' || wide[n - 1] == L' '))
+		n--;
+	wide[n < 255 ? n : 255] = L'\0';
+	text = n == 0 ? NULL : utf8_of(wide);
+	if (text == NULL)
+		snprintf(t.text, sizeof(t.text), "error %lu", code);
+	else
+		snprintf(t.text, sizeof(t.text), "%s (error %lu)", text, code);
+	mem_free(text);
+	return t;
 }

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <wctype.h>
 
 #include <windows.h>
 
@@ -14,9 +13,18 @@
 
 /* ---- patterns ---- */
 
+/* LCMAP_UPPERCASE, LCMAP_LOWERCASE, of all alphabets: the C library knows only that of ASCII here. */
+static wchar_t mapped(wchar_t c, DWORD how)
+{
+	wchar_t other = c;
+
+	(void)LCMapStringEx(LOCALE_NAME_INVARIANT, how, &c, 1, &other, 1, NULL, NULL, 0);
+	return other;
+}
+
 static bool same_letter(wchar_t a, wchar_t b)
 {
-	return a == b || towlower(a) == towlower(b);
+	return a == b || mapped(a, LCMAP_LOWERCASE) == mapped(b, LCMAP_LOWERCASE);
 }
 
 /* "[a-c]" or "[!a-c]", at its bracket; `*behind` is what follows it. An open one fits nothing. */
@@ -24,6 +32,7 @@ static bool fits_set(const wchar_t *set, wchar_t c, const wchar_t **behind)
 {
 	const wchar_t *at = set + 1;
 	bool negated = *at == L'!' || *at == L'^', found = false;
+	wchar_t lower = mapped(c, LCMAP_LOWERCASE), upper = mapped(c, LCMAP_UPPERCASE);
 
 	if (negated)
 		at++;
@@ -35,8 +44,7 @@ static bool fits_set(const wchar_t *set, wchar_t c, const wchar_t **behind)
 			to = at[1];
 			at += 2;
 		}
-		found = found || (c >= from && c <= to) || (towlower(c) >= from && towlower(c) <= to) ||
-		        (towupper(c) >= from && towupper(c) <= to);
+		found = found || (lower >= from && lower <= to) || (upper >= from && upper <= to);
 	}
 	if (*at == L'\0')
 		return false;
@@ -134,7 +142,8 @@ bool directory_is_read_only(const char *directory)
 	return known && (flags & FILE_READ_ONLY_VOLUME) != 0;
 }
 
-/* Everything in it: "directory\*"; NULL with errno set. */
+/* Everything in it: "directory\*"; NULL with errno set. "C:" is where one works on that drive, and of two separators
+   none is left out behind "\\?\". */
 static wchar_t *everything_in(const char *directory)
 {
 	size_t len = strlen(directory);
@@ -146,7 +155,9 @@ static wchar_t *everything_in(const char *directory)
 		return NULL;
 	}
 	memcpy(path, directory, len);
-	memcpy(path + len, "\\*", 3);
+	if (len == 0 || strchr(":/\\", directory[len - 1]) == NULL)
+		path[len++] = '\\';
+	memcpy(path + len, "*", 2);
 	wide = wide_path_of(path);
 	mem_free(path);
 	return wide;

@@ -15,9 +15,6 @@
 /* Whoever has a file open keeps nobody from anything: that is how it is elsewhere. */
 #define SHARE_ALL (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
 
-/* Between FILETIME's beginning, in 1601, and 1970. */
-#define EPOCH_S 11644473600
-
 static bool is_separator(char c)
 {
 	return c == '\\' || c == '/';
@@ -155,28 +152,6 @@ bool directory_is_writable(const char *directory)
 {
 	/* "backup semantics" is how directories are opened */
 	return can_open(directory[0] == '\0' ? "." : directory, FILE_ADD_FILE, FILE_FLAG_BACKUP_SEMANTICS);
-}
-
-bool file_look(const char *path, struct file_facts *facts)
-{
-	wchar_t *wide = wide_path_of(path);
-	WIN32_FILE_ATTRIBUTE_DATA found;
-	bool good;
-
-	if (wide == NULL)
-		return false;
-	good = GetFileAttributesExW(wide, GetFileExInfoStandard, &found);
-	if (good) {
-		uint64_t changed =
-		    (uint64_t)found.ftLastWriteTime.dwHighDateTime << 32 | found.ftLastWriteTime.dwLowDateTime;
-
-		facts->bytes = (uint64_t)found.nFileSizeHigh << 32 | found.nFileSizeLow;
-		facts->changed_s = (int64_t)(changed / 10000000) - EPOCH_S;
-	} else {
-		errno = errno_of_code(GetLastError());
-	}
-	mem_free(wide);
-	return good;
 }
 
 bool file_rename(const char *from, const char *to)

@@ -1,4 +1,4 @@
-/* Which file it is, whatever it is called. Any thread. */
+/* Which file it is, whatever it is called, and what is known of it. Any thread. */
 #include <errno.h>
 #include <io.h>
 #include <stdint.h>
@@ -8,7 +8,11 @@
 #include "base/mem.h"
 #include "os/file.h"
 #include "os/win32/code.h"
+#include "os/win32/filetime.h"
 #include "os/win32/wide.h"
+
+/* Between FILETIME's beginning, in 1601, and 1970. */
+#define EPOCH_S 11644473600
 
 /* For looking at it only, which nobody is kept from anything by. INVALID_HANDLE_VALUE with errno set. */
 static HANDLE open_to_look(const char *path)
@@ -54,6 +58,49 @@ char *path_followed(const char *path)
 	if (what == INVALID_FILE_ATTRIBUTES || (what & FILE_ATTRIBUTE_REPARSE_POINT) == 0)
 		return mem_copy_str(path);
 	return final_path(path);
+}
+
+static void put_facts(struct file_facts *facts, DWORD high, DWORD low, FILETIME written)
+{
+	facts->bytes = (uint64_t)high << 32 | low;
+	facts->changed_s = (int64_t)(filetime_100ns(written) / 10000000) - EPOCH_S;
+}
+
+static bool look_behind(const char *link, struct file_facts *facts)
+{
+	HANDLE h = open_to_look(link);
+	BY_HANDLE_FILE_INFORMATION found;
+	bool good;
+
+	if (h == INVALID_HANDLE_VALUE)
+		return false;
+	good = GetFileInformationByHandle(h, &found);
+	if (good)
+		put_facts(facts, found.nFileSizeHigh, found.nFileSizeLow, found.ftLastWriteTime);
+	else
+		errno = errno_of_code(GetLastError());
+	CloseHandle(h);
+	return good;
+}
+
+bool file_look(const char *path, struct file_facts *facts)
+{
+	wchar_t *wide = wide_path_of(path);
+	WIN32_FILE_ATTRIBUTE_DATA found;
+	bool good;
+
+	if (wide == NULL)
+		return false;
+	/* also of files that may not be opened; of a link it says what the link has */
+	good = GetFileAttributesExW(wide, GetFileExInfoStandard, &found);
+	if (!good)
+		errno = errno_of_code(GetLastError());
+	mem_free(wide);
+	if (good && (found.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0)
+		return look_behind(path, facts);
+	if (good)
+		put_facts(facts, found.nFileSizeHigh, found.nFileSizeLow, found.ftLastWriteTime);
+	return good;
 }
 
 bool file_make(const char *path)

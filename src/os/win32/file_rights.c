@@ -10,13 +10,15 @@
 #include <sddl.h>
 
 #include "base/mem.h"
+#include "os/process.h"
 #include "os/win32/wide.h"
 
 #define READS (FILE_READ_DATA | GENERIC_READ | GENERIC_ALL)
 #define CHANGES (FILE_WRITE_DATA | FILE_APPEND_DATA | DELETE | WRITE_DAC | WRITE_OWNER | GENERIC_WRITE | GENERIC_ALL)
 #define ADMINISTRATORS "*S-1-5-32-544"
 #define SYSTEM_ITSELF "*S-1-5-18"
-#define CROWDS "*S-1-1-0 *S-1-5-11 *S-1-5-32-545 *S-1-5-4" /* in the order of `crowds` */
+#define CROWDS                                                                                                         \
+	"*S-1-1-0 *S-1-5-11 *S-1-5-32-545 *S-1-5-4 *S-1-5-32-546 *S-1-5-7 *S-1-5-2" /* in the order of `crowds` */
 
 /* Groups in which everybody is. */
 static bool is_crowd(PSID who)
@@ -31,19 +33,32 @@ static bool is_crowd(PSID who)
 	return false;
 }
 
-/* As Windows shows it here: "BUILTIN\\Users", "VORDEFINIERT\\Benutzer". */
-static void add_name(struct file_rights *out, PSID who)
+/* As Windows shows it here: "BUILTIN\\Users", "VORDEFINIERT\\Benutzer"; its number if there is no name for it
+   (mem_free). NULL: out of memory. */
+static char *name_of(PSID who)
 {
-	wchar_t name[256], domain[256], whole[520];
+	wchar_t name[256], domain[256], whole[520], *number;
 	DWORD n_name = sizeof(name) / sizeof(name[0]), n_domain = sizeof(domain) / sizeof(domain[0]);
-	size_t used = strlen(out->how);
 	SID_NAME_USE use;
 	char *text;
 
-	if (!LookupAccountSidW(NULL, who, name, &n_name, domain, &n_domain, &use))
-		return;
-	_snwprintf(whole, sizeof(whole) / sizeof(whole[0]), domain[0] == L'\0' ? L"%ls%ls" : L"%ls\\%ls", domain, name);
-	text = utf8_of(whole);
+	if (LookupAccountSidW(NULL, who, name, &n_name, domain, &n_domain, &use)) {
+		_snwprintf(whole, sizeof(whole) / sizeof(whole[0]), domain[0] == L'\0' ? L"%ls%ls" : L"%ls\\%ls",
+		           domain, name);
+		return utf8_of(whole);
+	}
+	if (!ConvertSidToStringSidW(who, &number))
+		return NULL;
+	text = utf8_of(number);
+	LocalFree(number);
+	return text;
+}
+
+static void add_name(struct file_rights *out, PSID who)
+{
+	size_t used = strlen(out->how);
+	char *text = name_of(who);
+
 	/* a group may have several entries */
 	if (text != NULL && strstr(out->how, text) == NULL)
 		snprintf(out->how + used, sizeof(out->how) - used, "%s%s", used == 0 ? "it is open to " : ", ", text);
@@ -97,12 +112,17 @@ bool file_rights_look(const char *path, struct file_rights *out)
 	return true;
 }
 
-/* What is inherited goes, and with it what crowds may; who has been named for this file, such as the service, stays. */
+/* What is inherited goes, and with it what crowds may; who has been named for this file, such as the service, stays. So
+   that this process, too, goes on reading it whose account may have been one of many, that is named now. */
 const char *file_rights_close(const char *path, char *buf, size_t size)
 {
+	char account[1024], ours[1040] = "";
+
+	if (!os_is_superuser() && os_user_name(os_user_id(), account, sizeof(account)))
+		snprintf(ours, sizeof(ours), " \"%s:R\"", account);
 	snprintf(buf, size,
-	         "icacls \"%s\" /inheritance:r /remove " CROWDS " /grant " ADMINISTRATORS ":F " SYSTEM_ITSELF ":F",
-	         path);
+	         "icacls \"%s\" /inheritance:r /remove " CROWDS " /grant " ADMINISTRATORS ":F " SYSTEM_ITSELF ":F%s",
+	         path, ours);
 	return buf;
 }
 

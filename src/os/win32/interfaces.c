@@ -3,14 +3,10 @@
 
 #include <string.h>
 
-#include <iphlpapi.h>
-#include <netioapi.h>
-
 #include "base/mem.h"
-
-/* As much as the system's own manual advises, then what it asks for: adapters may come meanwhile. */
-#define FIRST_ROOM_BYTES 15000
-#define TRIES 4
+#include "os/win32/adapters.h"
+/* behind that */
+#include <netioapi.h>
 
 bool address_text_is_abstract(const char *text)
 {
@@ -39,26 +35,6 @@ uint32_t interface_number(const char *name)
 	return if_nametoindex(name);
 }
 
-/* NULL: the system does not say, or there is no memory. */
-static IP_ADAPTER_ADDRESSES *get_adapters(void)
-{
-	ULONG flags = GAA_FLAG_SKIP_ANYCAST | GAA_FLAG_SKIP_MULTICAST | GAA_FLAG_SKIP_DNS_SERVER;
-	ULONG size = FIRST_ROOM_BYTES, result = ERROR_BUFFER_OVERFLOW;
-	IP_ADAPTER_ADDRESSES *list = NULL;
-
-	for (int i = 0; i < TRIES && result == ERROR_BUFFER_OVERFLOW; i++) {
-		mem_free(list);
-		list = (IP_ADAPTER_ADDRESSES *)mem_alloc(size);
-		if (list == NULL)
-			return NULL;
-		result = GetAdaptersAddresses(AF_UNSPEC, flags, NULL, list, &size);
-	}
-	if (result == NO_ERROR)
-		return list;
-	mem_free(list);
-	return NULL;
-}
-
 static struct peer mask_of(const struct peer *at, unsigned bits)
 {
 	struct peer mask;
@@ -72,7 +48,8 @@ static struct peer mask_of(const struct peer *at, unsigned bits)
 
 bool interfaces_look(void (*look)(void *arg, const struct peer *at, const struct peer *mask), void *arg)
 {
-	IP_ADAPTER_ADDRESSES *list = get_adapters();
+	IP_ADAPTER_ADDRESSES *list =
+	    adapters_get(GAA_FLAG_SKIP_ANYCAST | GAA_FLAG_SKIP_MULTICAST | GAA_FLAG_SKIP_DNS_SERVER);
 
 	if (list == NULL)
 		return false;
@@ -83,11 +60,8 @@ bool interfaces_look(void (*look)(void *arg, const struct peer *at, const struct
 			struct address a;
 			struct peer at, mask;
 
-			memset(&a, 0, sizeof(a));
-			if ((size_t)u->Address.iSockaddrLength > sizeof(a.u))
+			if (!address_from_sockaddr(&a, u->Address.lpSockaddr, (size_t)u->Address.iSockaddrLength))
 				continue;
-			a.len = u->Address.iSockaddrLength;
-			memcpy(&a.u, u->Address.lpSockaddr, (size_t)a.len);
 			at = peer_of_address(&a);
 			mask = mask_of(&at, u->OnLinkPrefixLength);
 			look(arg, &at, &mask);

@@ -16,15 +16,11 @@
 #include "os/file.h"
 #include "os/process.h"
 #include "os/win32/code.h"
+#include "os/win32/filetime.h"
 #include "os/win32/wide.h"
 
 /* How much later than its file a process may seem to have begun: clocks of file systems are coarse (FAT: 2 s). */
 #define COARSE_100NS (3 * 10000000ull)
-
-static uint64_t of_filetime(FILETIME t)
-{
-	return (uint64_t)t.dwHighDateTime << 32 | t.dwLowDateTime;
-}
 
 /* The process id in a pidfile; 0: nothing sensible. False with errno set if it cannot be read. */
 static bool read_id(HANDLE h, DWORD *pid)
@@ -46,6 +42,25 @@ static bool read_id(HANDLE h, DWORD *pid)
 	return true;
 }
 
+/* When this Windows began: no process is older. */
+static uint64_t system_began(void)
+{
+	FILETIME now;
+
+	GetSystemTimeAsFileTime(&now);
+	return filetime_100ns(now) - GetTickCount64() * 10000;
+}
+
+/* When a process began; of the system's own an account of a service is told nothing but that they are there. */
+static uint64_t process_began(HANDLE process)
+{
+	FILETIME created, ended, kernel, user;
+
+	if (process != NULL && GetProcessTimes(process, &created, &ended, &kernel, &user))
+		return filetime_100ns(created);
+	return system_began();
+}
+
 /*
  * Whether the one who wrote the file may still live. Windows gives numbers of dead processes to others soon, after a
  * restart of the machine to the first ones: those who began after the file was written have not written it.
@@ -53,16 +68,18 @@ static bool read_id(HANDLE h, DWORD *pid)
 static bool may_live(DWORD pid, HANDLE file)
 {
 	HANDLE process = OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION | SYNCHRONIZE, FALSE, pid);
-	FILETIME created, ended, kernel, user, written;
-	bool lives = true;
+	FILETIME written;
+	bool lives;
 
-	if (process == NULL)
-		return GetLastError() != ERROR_INVALID_PARAMETER; /* that is its word for "no such process" */
-	if (WaitForSingleObject(process, 0) == WAIT_OBJECT_0)
-		lives = false; /* it has ended, and somebody keeps its handle */
-	else if (GetProcessTimes(process, &created, &ended, &kernel, &user) && GetFileTime(file, NULL, NULL, &written))
-		lives = of_filetime(created) <= of_filetime(written) + COARSE_100NS;
-	CloseHandle(process);
+	if (process == NULL && GetLastError() == ERROR_INVALID_PARAMETER) /* its word for "no such process" */
+		return false;
+	lives = !GetFileTime(file, NULL, NULL, &written) ||
+	        process_began(process) <= filetime_100ns(written) + COARSE_100NS;
+	if (process != NULL) {
+		/* it may have ended, and somebody keeps its handle */
+		lives = lives && WaitForSingleObject(process, 0) != WAIT_OBJECT_0;
+		CloseHandle(process);
+	}
 	return lives;
 }
 

@@ -8,11 +8,12 @@
 
 #include <windows.h>
 
-#include <iphlpapi.h>
 #include <ntsecapi.h>
 #include <psapi.h>
 
 #include "base/mem.h"
+#include "os/win32/adapters.h"
+#include "os/win32/filetime.h"
 #include "os/win32/wide.h"
 
 /* ---- who and where ---- */
@@ -130,6 +131,17 @@ bool os_is_in_container(const char *root)
 
 /* ---- host names ---- */
 
+/* 10.0.0.1 is not in "10.0.0.10, 10.0.0.11". */
+static bool is_listed(const char *list, const char *text)
+{
+	size_t len = strlen(text);
+
+	for (const char *at = list; (at = strstr(at, text)) != NULL; at++)
+		if ((at == list || at[-1] == ' ') && (at[len] == '\0' || at[len] == ','))
+			return true;
+	return false;
+}
+
 /* Those of one adapter, if they are not in the list. */
 static void add_servers(const IP_ADAPTER_DNS_SERVER_ADDRESS *server, char *buf, size_t size)
 {
@@ -140,7 +152,7 @@ static void add_servers(const IP_ADAPTER_DNS_SERVER_ADDRESS *server, char *buf, 
 
 		if (WSAAddressToStringA(server->Address.lpSockaddr, (DWORD)server->Address.iSockaddrLength, NULL, text,
 		                        &n) != 0 ||
-		    strstr(buf, text) != NULL || strncmp(text, "fec0:", 5) == 0) /* what adapters without any have */
+		    is_listed(buf, text) || strncmp(text, "fec0:", 5) == 0) /* what adapters without any have */
 			continue;
 		if (used + strlen(text) + 3 > size)
 			return;
@@ -150,17 +162,10 @@ static void add_servers(const IP_ADAPTER_DNS_SERVER_ADDRESS *server, char *buf, 
 
 static void ask_adapters(char *buf, size_t size)
 {
-	const ULONG without = GAA_FLAG_SKIP_UNICAST | GAA_FLAG_SKIP_ANYCAST | GAA_FLAG_SKIP_MULTICAST;
-	ULONG len = 65536, error;
-	IP_ADAPTER_ADDRESSES *list = (IP_ADAPTER_ADDRESSES *)mem_alloc(len);
+	IP_ADAPTER_ADDRESSES *list =
+	    adapters_get(GAA_FLAG_SKIP_UNICAST | GAA_FLAG_SKIP_ANYCAST | GAA_FLAG_SKIP_MULTICAST);
 
-	error = list == NULL ? ERROR_OUTOFMEMORY : GetAdaptersAddresses(AF_UNSPEC, without, NULL, list, &len);
-	if (error == ERROR_BUFFER_OVERFLOW) {
-		mem_free(list);
-		list = (IP_ADAPTER_ADDRESSES *)mem_alloc(len);
-		error = list == NULL ? ERROR_OUTOFMEMORY : GetAdaptersAddresses(AF_UNSPEC, without, NULL, list, &len);
-	}
-	for (const IP_ADAPTER_ADDRESSES *a = list; error == ERROR_SUCCESS && a != NULL; a = a->Next)
+	for (const IP_ADAPTER_ADDRESSES *a = list; a != NULL; a = a->Next)
 		if (a->OperStatus == IfOperStatusUp)
 			add_servers(a->FirstDnsServerAddress, buf, size);
 	mem_free(list);
@@ -217,11 +222,6 @@ void os_random(void *bytes, size_t len)
 	}
 }
 
-static uint64_t of_filetime(FILETIME t)
-{
-	return (uint64_t)t.dwHighDateTime << 32 | t.dwLowDateTime;
-}
-
 void os_process_usage(struct process_usage *u)
 {
 	HANDLE self = GetCurrentProcess();
@@ -231,7 +231,7 @@ void os_process_usage(struct process_usage *u)
 
 	memset(u, 0, sizeof(*u));
 	if (GetProcessTimes(self, &created, &ended, &kernel, &user))
-		u->cpu_us = (of_filetime(kernel) + of_filetime(user)) / 10;
+		u->cpu_us = (filetime_100ns(kernel) + filetime_100ns(user)) / 10;
 	if (K32GetProcessMemoryInfo(self, &memory, sizeof(memory))) {
 		u->resident_bytes = memory.WorkingSetSize;
 		u->virtual_bytes = memory.PagefileUsage;

@@ -1,13 +1,14 @@
 /*
- * Access lists of files. A file is opened for reading, or for everything that may be done to a log; in a directory
- * files may be made, and those that are new may be used: what is there already stays as it is. Lists are set with
- * SetFileSecurity, which does not go down into directories.
+ * Access lists of files. A file is opened for reading, or for everything that may be done to a log; a directory for
+ * working there, or so that files may be made, and those that are new may be used: what is there already stays as it
+ * is. Lists are set with SetFileSecurity, which does not go down into directories.
  */
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
 #include "os/file.h"
+#include "os/win32/code.h"
 #include "os/win32/service.h"
 #include "os/win32/wide.h"
 
@@ -16,7 +17,8 @@
 
 #define TO_READ (FILE_GENERIC_READ | FILE_GENERIC_EXECUTE)
 #define TO_WRITE (FILE_GENERIC_READ | FILE_GENERIC_WRITE | DELETE)
-#define TO_ADD (FILE_LIST_DIRECTORY | FILE_TRAVERSE | FILE_ADD_FILE | FILE_READ_ATTRIBUTES | SYNCHRONIZE)
+#define TO_ENTER (FILE_LIST_DIRECTORY | FILE_TRAVERSE | FILE_READ_ATTRIBUTES | SYNCHRONIZE)
+#define TO_ADD (TO_ENTER | FILE_ADD_FILE)
 
 /* ---- who ---- */
 
@@ -40,10 +42,22 @@ static PSID identity_of(const wchar_t *account)
 	return sid;
 }
 
-/* The names of accounts that the manager takes have a mark for those of this machine, which look-ups do not know. */
+/* The names of accounts that the manager takes have a mark for those of this machine, which look-ups do not know. Alone
+   a name may be that of the machine itself; on a domain's controller there are no accounts but the domain's. */
 static PSID account_identity(const wchar_t *account)
 {
-	return identity_of(account[0] == L'.' && account[1] == L'\\' ? account + 2 : account);
+	wchar_t whole[MAX_COMPUTERNAME_LENGTH + 300];
+	DWORD n = MAX_COMPUTERNAME_LENGTH + 1;
+	PSID sid = NULL;
+
+	if (account[0] != L'.' || account[1] != L'\\')
+		return identity_of(account);
+	if (GetComputerNameW(whole, &n)) {
+		_snwprintf(whole + n, sizeof(whole) / sizeof(whole[0]) - n - 1, L"%ls", account + 1);
+		whole[sizeof(whole) / sizeof(whole[0]) - 1] = L'\0';
+		sid = identity_of(whole);
+	}
+	return sid != NULL ? sid : identity_of(account + 2);
 }
 
 PSID rights_identity(const wchar_t *service, const wchar_t *account)
@@ -108,6 +122,9 @@ DWORD rights_list(PACL old, PSID who, enum right right, PACL *fresh)
 		break;
 	case RIGHT_WRITE:
 		entry(&e[0], who, TO_WRITE, NO_INHERITANCE);
+		break;
+	case RIGHT_ENTER:
+		entry(&e[0], who, TO_ENTER, NO_INHERITANCE);
 		break;
 	case RIGHT_ADD:
 		entry(&e[0], who, TO_ADD, NO_INHERITANCE);
@@ -210,6 +227,8 @@ bool rights_give(PSID who, const struct service_file *file, struct str *changed,
 	switch (file->use) {
 	case SERVICE_READS:
 		return give(file->path, who, RIGHT_READ, changed, log);
+	case SERVICE_ENTERS:
+		return give(file->path, who, RIGHT_ENTER, changed, log);
 	case SERVICE_WRITES:
 		break;
 	}

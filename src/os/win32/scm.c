@@ -15,6 +15,7 @@
 #include "os/file.h"
 #include "os/service_manager.h"
 #include "os/service_text.h"
+#include "os/win32/code.h"
 #include "os/win32/service.h"
 #include "os/win32/wide.h"
 
@@ -24,26 +25,7 @@
 #define RIGHTS L"Rights"   /* of Parameters: the paths that the service was given rights to, */
 #define SOURCES L"Sources" /* and the names of its events' sources */
 #define STOP_LOOK_MS 200u
-
-struct win32_text win32_error_text(DWORD code)
-{
-	struct win32_text t;
-	wchar_t wide[256];
-	DWORD n = FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, NULL, code, 0, wide,
-	                         sizeof(wide) / sizeof(wide[0]), NULL);
-	char *text;
-
-	while (n > 0 && (wide[n - 1] == L'\n' || wide[n - 1] == L'\r' || wide[n - 1] == L'.' || wide[n - 1] == L' '))
-		n--;
-	wide[n < 255 ? n : 255] = L'\0';
-	text = n == 0 ? NULL : utf8_of(wide);
-	if (text == NULL)
-		snprintf(t.text, sizeof(t.text), "error %lu", code);
-	else
-		snprintf(t.text, sizeof(t.text), "%s (error %lu)", text, code);
-	mem_free(text);
-	return t;
-}
+#define STOP_PATIENCE_MS 30000u
 
 /* ---- one registration ---- */
 
@@ -141,6 +123,11 @@ static bool means_itself(const wchar_t *command)
 	return at == NULL;
 }
 
+static void say_no_text(struct log *log)
+{
+	log_write(log, LEVEL_FATAL, "out of memory, or a text that is no UTF-8");
+}
+
 static bool prepare(struct registration *r)
 {
 	const struct service_plan *plan = r->plan;
@@ -165,7 +152,7 @@ static bool prepare(struct registration *r)
 	r->password = plan->password == NULL ? NULL : wide_of(plan->password);
 	if (r->name == NULL || r->command == NULL || r->account == NULL || r->dependencies == NULL ||
 	    (plan->password != NULL && r->password == NULL)) {
-		log_write(r->log, LEVEL_FATAL, "out of memory, or a text that is no UTF-8");
+		say_no_text(r->log);
 		return false;
 	}
 	if (means_itself(r->command))
@@ -390,7 +377,7 @@ static bool create(struct registration *r)
 	if (r->service != NULL)
 		return true;
 	code = GetLastError();
-	if (code == ERROR_SERVICE_EXISTS)
+	if (code == ERROR_SERVICE_EXISTS || code == ERROR_DUPLICATE_SERVICE_NAME)
 		hint = "Remove it first (-unregservice), or give this one another name with the setting service_name.";
 	else if (code == ERROR_SERVICE_MARKED_FOR_DELETE)
 		hint = "It is being removed: close services.msc and whatever else looks at it.";
@@ -615,36 +602,44 @@ static wchar_t *account_of(SC_HANDLE service)
 	return copy;
 }
 
-/* Once it has been told to: until it has, as long as there is progress. */
-static bool wait_for_stop(SC_HANDLE service)
+/* NO_ERROR: it has been told. One that starts or stops takes no orders, which is no error either. */
+static DWORD order_stop(SC_HANDLE service)
+{
+	SERVICE_STATUS status;
+	DWORD code = ControlService(service, SERVICE_CONTROL_STOP, &status) ? NO_ERROR : GetLastError();
+
+	return code == ERROR_SERVICE_CANNOT_ACCEPT_CTRL ? NO_ERROR : code;
+}
+
+/* Tells it to, also once it takes orders; until it has stopped, as long as there is progress. NO_ERROR, or why not. */
+static DWORD stop_it(SC_HANDLE service)
 {
 	SERVICE_STATUS_PROCESS status = {0};
-	DWORD needed, checkpoint = 0;
+	DWORD needed, checkpoint = 0, code;
 	ULONGLONG progress_ms = GetTickCount64();
 
-	while (QueryServiceStatusEx(service, SC_STATUS_PROCESS_INFO, (BYTE *)&status, sizeof(status), &needed)) {
-		if (status.dwCurrentState == SERVICE_STOPPED)
-			return true;
+	while ((code = order_stop(service)) == NO_ERROR &&
+	       QueryServiceStatusEx(service, SC_STATUS_PROCESS_INFO, (BYTE *)&status, sizeof(status), &needed)) {
 		if (status.dwCheckPoint != checkpoint) {
 			checkpoint = status.dwCheckPoint;
 			progress_ms = GetTickCount64();
 		}
-		if (GetTickCount64() - progress_ms > 3ull * 10000)
-			break;
-		Sleep(STOP_LOOK_MS);
+		if (GetTickCount64() - progress_ms > STOP_PATIENCE_MS)
+			return ERROR_SERVICE_REQUEST_TIMEOUT;
+		if (status.dwCurrentState != SERVICE_STOPPED)
+			Sleep(STOP_LOOK_MS);
 	}
-	return false;
+	return code == ERROR_SERVICE_NOT_ACTIVE ? NO_ERROR : code;
 }
 
+/* What keeps it, such as a service that needs it and runs, does not keep anybody from removing it. */
 static void stop(SC_HANDLE service, const char *name, struct log *log)
 {
-	SERVICE_STATUS status;
+	DWORD code = stop_it(service);
 
-	if (!ControlService(service, SERVICE_CONTROL_STOP, &status) &&
-	    GetLastError() != ERROR_SERVICE_CANNOT_ACCEPT_CTRL)
-		return; /* it does not run */
-	if (!wait_for_stop(service))
-		log_write(log, LEVEL_WARNING, "service \"%s\" does not stop; it is removed once it has", name);
+	if (code != NO_ERROR)
+		log_write(log, LEVEL_WARNING, "service \"%s\" still runs, and is removed once it has stopped: %s", name,
+		          win32_error_text(code).text);
 }
 
 static bool delete_it(SC_HANDLE service, const wchar_t *wide, const char *name, struct log *log)
@@ -666,25 +661,33 @@ static bool delete_it(SC_HANDLE service, const wchar_t *wide, const char *name, 
 	return good || fail(log, "remove", name, code, code == ERROR_ACCESS_DENIED ? AS_ADMINISTRATOR : "");
 }
 
+static bool unregister(SC_HANDLE manager, const wchar_t *wide, const char *name, struct log *log)
+{
+	SC_HANDLE service = OpenServiceW(manager, wide, SERVICE_ALL_ACCESS);
+	DWORD code = service == NULL ? GetLastError() : NO_ERROR;
+	bool good;
+
+	if (code == ERROR_SERVICE_DOES_NOT_EXIST)
+		return fail(log, "remove", name, code,
+		            "Its name is the setting service_name. \"sc.exe query state= all\" lists the services that "
+		            "there are.");
+	if (service == NULL)
+		return fail(log, "open", name, code, AS_ADMINISTRATOR);
+	good = delete_it(service, wide, name, log);
+	CloseServiceHandle(service);
+	return good;
+}
+
 bool service_unregister(const char *name, struct log *log)
 {
-	SC_HANDLE manager = open_manager(SC_MANAGER_CONNECT, log), service = NULL;
+	SC_HANDLE manager = open_manager(SC_MANAGER_CONNECT, log);
 	wchar_t *wide = wide_of(name);
 	bool good = false;
 
-	if (manager != NULL && wide != NULL) {
-		service = OpenServiceW(manager, wide, SERVICE_ALL_ACCESS);
-		if (service != NULL)
-			good = delete_it(service, wide, name, log);
-		else if (GetLastError() == ERROR_SERVICE_DOES_NOT_EXIST)
-			(void)fail(
-			    log, "remove", name, ERROR_SERVICE_DOES_NOT_EXIST,
-			    "Its name is the setting service_name. \"sc query\" lists the services that there are.");
-		else
-			(void)fail(log, "open", name, GetLastError(), AS_ADMINISTRATOR);
-	}
-	if (service != NULL)
-		CloseServiceHandle(service);
+	if (wide == NULL)
+		say_no_text(log);
+	else if (manager != NULL)
+		good = unregister(manager, wide, name, log);
 	if (manager != NULL)
 		CloseServiceHandle(manager);
 	mem_free(wide);

@@ -12,12 +12,6 @@
 #include "base/log.h"
 #include "os/service_manager.h"
 
-/* What the system calls an error, in its language, without the full stop. */
-struct win32_text {
-	char text[512];
-};
-struct win32_text win32_error_text(DWORD code);
-
 /* Where the Event Log looks for the sources of the application log: "…\NAME". */
 #define EVENT_SOURCES L"SYSTEM\\CurrentControlSet\\Services\\EventLog\\Application\\"
 
@@ -34,6 +28,7 @@ enum right {
 	RIGHT_NONE,
 	RIGHT_READ,
 	RIGHT_WRITE, /* and rename, and remove */
+	RIGHT_ENTER, /* of a directory: to work there, and to see its names */
 	RIGHT_ADD    /* of a directory: to make files, and whatever is to be done with those */
 };
 /* The old list with that (LocalFree). NO_ERROR, or what is wrong. */

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include <windows.h>
+#include "os/win32/filetime.h"
 
 /* There are no signals that could be blocked. The name shows in debuggers and in Process Explorer. */
 bool thread_start(struct thread *t, const char *name, void *(*run)(void *arg), void *arg)
@@ -23,19 +23,13 @@ void thread_join(struct thread *t)
 	pthread_join(t->id, NULL);
 }
 
-/* Units of 100 ns. */
-static uint64_t of_filetime(FILETIME t)
-{
-	return (uint64_t)t.dwHighDateTime << 32 | t.dwLowDateTime;
-}
-
 uint64_t os_thread_cpu_us(void)
 {
 	FILETIME created, ended, kernel, user;
 
 	if (!GetThreadTimes(GetCurrentThread(), &created, &ended, &kernel, &user))
 		return 0;
-	return (of_filetime(kernel) + of_filetime(user)) / 10;
+	return (filetime_100ns(kernel) + filetime_100ns(user)) / 10;
 }
 
 /* A share of all processors, in 1/10000; 10000: no limit. A container's limit is one of its job. */

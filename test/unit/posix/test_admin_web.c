@@ -125,31 +125,76 @@ static void liveness_waits_for_nobody(void **state)
 	stop();
 }
 
+static void say(struct http_client *c, const char *request)
+{
+	http_connect(c, &at);
+	http_say(c, request);
+	c->n_wanted = 1;
+}
+
+static void hear(struct http_client *c, const char *head)
+{
+	assert_true(run_until(b.loop, http_has_answers, c));
+	assert_int_equal(http_count_of(c, head), 1);
+}
+
+static int count_views(void)
+{
+	const struct list *node;
+	int n = 0;
+
+	list_each (node, &b.console->views)
+		n++;
+	return n;
+}
+
 static void only_a_few_views_go_round_at_a_time(void **state)
 {
-	enum { N = 12 };
+	static const char *const paths[] = {GET("/metrics"),     GET("/api/clients"), GET("/api/servers"),
+	                                    GET("/api/sockets"), GET("/api/waits"),   GET("/api/stats"),
+	                                    GET("/api/errors")};
+	enum { N = sizeof(paths) / sizeof(paths[0]) };
 	struct http_client c[N];
-	struct list *node;
-	int n = 0;
 
 	(void)state;
 	start(CONF(""));
 	b.hold_visits = true;
-	for (int i = 0; i < N; i++) {
-		http_connect(&c[i], &at);
-		http_say(&c[i], GET("/metrics"));
-	}
+	for (int i = 0; i < N; i++)
+		say(&c[i], paths[i]);
 	run_turns(b.loop, 20);
-	for (node = b.console->views.next; node != &b.console->views; node = node->next)
-		n++;
-	assert_in_range(n, 4, 5); /* one may be the console's own */
+	assert_in_range(count_views(), 4, 5); /* one may be the console's own */
 	bench_release_visits(&b);
 	for (int i = 0; i < N; i++) {
-		c[i].n_wanted = 1;
-		assert_true(run_until(b.loop, http_has_answers, &c[i]));
-		assert_int_equal(http_count_of(&c[i], "HTTP/1.1 200 OK"), 1);
+		hear(&c[i], "HTTP/1.1 200 OK");
 		http_leave(&c[i]);
 	}
+	stop();
+}
+
+static void who_waits_for_the_same_shares_a_view_that_is_no_older_than_the_request(void **state)
+{
+	enum { N = 6 };
+	struct http_client c[N];
+	int own;
+
+	(void)state;
+	start(CONF(""));
+	b.hold_visits = true;
+	run_turns(b.loop, 5);
+	own = count_views();
+	say(&c[0], GET("/metrics"));
+	run_turns(b.loop, 20);
+	for (int i = 1; i < N; i++)
+		say(&c[i], GET("/metrics"));
+	run_turns(b.loop, 20);
+	assert_int_equal(count_views(), own + 1);
+	bench_release_visits(&b);
+	for (int i = 0; i < N; i++) {
+		hear(&c[i], "HTTP/1.1 200 OK");
+		http_leave(&c[i]);
+	}
+	/* the first one's, and one for all that came when that was under way */
+	assert_int_equal(b.n_visits, own + 2);
 	stop();
 }
 
@@ -320,6 +365,7 @@ int main(void)
 	    cmocka_unit_test(reasons_come_in_the_form_that_is_asked_for),
 	    cmocka_unit_test(liveness_waits_for_nobody),
 	    cmocka_unit_test(only_a_few_views_go_round_at_a_time),
+	    cmocka_unit_test(who_waits_for_the_same_shares_a_view_that_is_no_older_than_the_request),
 	    cmocka_unit_test(at_the_end_those_who_wait_are_told),
 	    cmocka_unit_test(who_has_gone_costs_nothing),
 	    cmocka_unit_test(wrong_logins_wait_and_many_are_refused),

@@ -315,6 +315,19 @@ static void an_event_is_a_line_with_detail_and_hint_below_it(void **state)
 	                        "\tDETAIL: Since then\\.\n\tHINT: Paste:\n\thost all\n" HEAD "LOG hello\n$");
 }
 
+static void a_connection_is_named_by_what_is_known_of_it(void **state)
+{
+	struct log_event e = {.database = "app", .user = "ann", .address = "10.0.0.5", .port = 6432};
+	char who[LOG_WHO_BYTES];
+
+	(void)state;
+	log_name_connection(&e, 'C', (const void *)0xabc, who);
+	assert_string_equal(who, "C-0xabc: app/ann@10.0.0.5:6432");
+	e.address = "::1";
+	log_name_connection(&e, 'S', (const void *)0xabc, who);
+	assert_string_equal(who, "S-0xabc: app/ann@[::1]:6432");
+}
+
 #define TIME "\\{\"time\":\"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}[+-][0-9]{2}:[0-9]{2}\","
 
 static void an_event_as_json_has_its_fields_and_no_others(void **state)
@@ -472,6 +485,7 @@ int main(void)
 	    TEST(a_sink_gets_text_without_head_and_no_debugging),
 	    TEST(what_stderr_leads_to_may_take_the_text_itself),
 	    TEST(an_event_is_a_line_with_detail_and_hint_below_it),
+	    cmocka_unit_test(a_connection_is_named_by_what_is_known_of_it),
 	    TEST(an_event_as_json_has_its_fields_and_no_others),
 	    TEST(the_format_changes_from_one_record_to_the_next),
 	    TEST(names_cannot_forge_a_record_or_a_field),

@@ -140,6 +140,8 @@ static void addresses_must_be_this_machines(void **state)
 	      "error addresses: cannot listen on \"203.0.113.77\", port 61234: Cannot assign requested address\n");
 	check("listen_addr=127.0.0.1, 203.0.113.77\n",
 	      "warning addresses: cannot listen on \"203.0.113.77\", port 61234: Cannot assign requested address\n");
+	check("listen_addr=127.0.0.1 127.0.0.2\n",
+	      "error addresses: listen_addr \"127.0.0.1 127.0.0.2\" cannot be found: Name or service not known\n");
 }
 
 static void remedies_are_for_the_system_that_it_runs_on(void **state)

@@ -21,7 +21,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	static const char *const names[] = {"check.ini", "users.txt", "client.key", "server.key", "own.key", "log"};
+	static const char *const names[] = {"pgweir.ini", "users.txt", "client.key", "server.key", "own.key", "log"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -62,7 +62,7 @@ static void files_are_those_that_are_there_and_hold_secrets(void **state)
 
 	(void)state;
 	expect(c, "");
-	make("check.ini", 0600);
+	make("pgweir.ini", 0600);
 	make("users.txt", 0600);
 	expect(c, "auth_file users.txt: passwords\n");
 	c->is_user_list_made = true;
@@ -75,12 +75,12 @@ static void files_are_those_that_are_there_and_hold_secrets(void **state)
 	expect(c, "auth_file users.txt: nothing\n");
 	config_unref(c);
 	c = configured("[databases]\na = host=h password=p\n[pgbouncer]\n", "");
-	expect(c, "configuration file check.ini: passwords\n");
+	expect(c, "configuration file pgweir.ini: passwords\n");
 	c->is_file_made = true;
 	expect(c, "");
 	config_unref(c);
 	c = configured("[pgbouncer]\nhttp_auth_user=u\nhttp_auth_password=p\n", "");
-	expect(c, "configuration file check.ini: passwords\n");
+	expect(c, "configuration file pgweir.ini: passwords\n");
 	config_unref(c);
 }
 
@@ -127,15 +127,20 @@ static void expect_log(const struct config *c, const char *words)
 static void what_everybody_may_read_is_said_if_there_is_a_secret_in_it(void **state)
 {
 	struct config *c = configured(PLAIN, "\"ann\" \"secret\"\n"), *empty = configured(PLAIN, "\"ann\" \"\"\n");
+	char here[512], words[1024];
 
 	(void)state;
+	assert_non_null(getcwd(here, sizeof(here)));
 	make("users.txt", 0640);
 	expect_log(c, "");
 	make("users.txt", 0660); /* whom a group is for is its maker's business */
 	expect_log(c, "");
 	make("users.txt", 0644);
-	expect_log(c, " WARNING auth_file \"users.txt\" can be read by others than its owner\n"
-	              "\tDETAIL: It holds passwords, and its mode is 0644.\n\tHINT: chmod 640 users.txt\n");
+	snprintf(words, sizeof(words),
+	         " WARNING auth_file \"users.txt\" can be read by others than its owner\n"
+	         "\tDETAIL: It holds passwords, and its mode is 0644.\n\tHINT: chmod 640 %s/users.txt\n",
+	         here);
+	expect_log(c, words);
 	expect_log(empty, "");
 	config_unref(c);
 	config_unref(empty);

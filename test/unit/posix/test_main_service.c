@@ -98,7 +98,7 @@ static void a_file_that_cannot_be_used_is_said_first(void **state)
 	(void)state;
 	put_file("[pgbouncer]\nlisten_port = west\n");
 	assert_says(run, COMMAND_REGISTER, file, "listen_port");
-	assert_says(run, COMMAND_UNREGISTER, file, "remove the service by its name: sc delete NAME");
+	assert_says(run, COMMAND_UNREGISTER, file, "remove the service by its name: sc.exe delete NAME");
 	assert_says(explain, COMMAND_SERVICE, file, "listen_port");
 	assert_says(run, COMMAND_REGISTER, "postgres://a:b@c/d",
 	            "a service needs a configuration file, and this is a URL");

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "../conf_files.h"
+#include "../configured.h"
 #include "../tls_bench.h"
 #include "main/tls.h"
 
@@ -25,17 +25,11 @@ static int tear_down(void **state)
 
 static struct config *load(const char *more)
 {
-	struct conf_error why;
-	struct config *c;
 	char text[1000];
-	struct fake_file files[] = {{"a.ini", text, 0}, {NULL, NULL, 0}};
 
 	snprintf(text, sizeof(text), "[pgbouncer]\nclient_tls_key_file=%s\nclient_tls_cert_file=%s\n%s", tls_key,
 	         tls_cert, more);
-	c = config_load("a.ini", NULL, fake_read, files, &why);
-	if (c == NULL)
-		fail_msg("%s", why.text);
-	return c;
+	return configured(text, NULL);
 }
 
 static struct config *prepared(const char *more, const struct config *running)

@@ -741,10 +741,9 @@ static void silence_and_trouble_leave_the_known_address(void **state)
 	assert_int_equal(a.n, 0);
 }
 
-static bool is_asked_for_scripted(void *arg)
+static bool are_asked_for(void *name)
 {
-	(void)arg;
-	return servers_are_asked_for("scripted");
+	return servers_are_asked_for((const char *)name);
 }
 
 static bool is_swept(void *arg)
@@ -754,6 +753,7 @@ static bool is_swept(void *arg)
 
 static void names_in_use_are_asked_for_anew_and_their_moves_seen_without_an_asker(void **state)
 {
+	char scripted[] = "scripted";
 	int before;
 
 	(void)state;
@@ -763,7 +763,7 @@ static void names_in_use_are_asked_for_anew_and_their_moves_seen_without_an_aske
 	dns_watch(dns, &watcher, &moves);
 	ask_servers("other.lab", "10.0.0.7", 0);
 	ask_servers("scripted", "10.0.0.1", 0);
-	assert_true(run_until(loop, is_asked_for_scripted, NULL));
+	assert_true(run_until(loop, are_asked_for, scripted));
 	assert_false(servers_are_asked_for("other.lab"));
 	servers_know("scripted", "10.0.0.2", 0);
 	assert_int_equal(moves, 1);
@@ -803,7 +803,7 @@ static void note_zone_row(void *arg, const char *name, uint32_t serial, int n_na
 
 static void names_of_a_zone_are_looked_up_anew_when_its_serial_changes(void **state)
 {
-	char row[64] = "";
+	char row[64] = "", lab[] = "lab";
 	struct dns_times often = usual;
 
 	(void)state;
@@ -820,7 +820,7 @@ static void names_of_a_zone_are_looked_up_anew_when_its_serial_changes(void **st
 	assert_int_equal(dns_count_zones(dns), 1);
 	dns_each_zone(dns, note_zone_row, row);
 	assert_string_equal(row, "lab 5 2");
-	run_turns(loop, 3);
+	assert_true(run_until(loop, are_asked_for, lab));
 	servers_say("lab", QUESTION_ANSWERED, NULL, 0, 6);
 	assert_string_equal(zone_news, "lab 5 6");
 	assert_true(servers_are_asked_for("a.lab"));

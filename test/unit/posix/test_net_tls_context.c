@@ -145,7 +145,6 @@ static void nobody_to_trust_is_told_to_whoever_has_asked(void **state)
 	assert_true(is_kept(&context, &s));
 	assert_true(tls_make_files(tls_cert, tls_key));
 	assert_false(is_kept(&context, &s));
-	assert_string_equal(tls_context_ca_file(context), "system");
 	assert_int_equal(setenv("SSL_CERT_FILE", tls_folder, 1), 0);
 	refused(&s, "invalid server_tls_ca_file: system: Is a directory");
 	hint_is(&s, "cannot be read");
@@ -191,7 +190,6 @@ static void a_context_stays_until_something_differs(void **state)
 	assert_false(is_kept(&context, &s));
 	s.ca_file = tls_cert;
 	assert_false(is_kept(&context, &s));
-	assert_string_equal(tls_context_ca_file(context), tls_cert);
 	shared_unref(context);
 }
 

@@ -15,7 +15,8 @@
 struct scene {
 	struct bench b;
 	struct side *c, *s;
-	struct model m;
+	struct model m, direct; /* the server, and one that is asked directly */
+	struct str said;        /* by the client */
 };
 
 static void scene_answer(struct scene *sc, size_t most)
@@ -41,6 +42,8 @@ static void scene_init(struct scene *sc, const char *globals)
 {
 	bench_init(&sc->b, globals);
 	model_init(&sc->m);
+	model_init(&sc->direct);
+	str_init(&sc->said, 4u << 20);
 	sc->c = scene_login(&sc->b, &sc->s);
 	sc->m.read = sc->s->got.len;
 	scene_query(&sc->b, sc->c, "SELECT 1");
@@ -52,6 +55,8 @@ static void scene_fini(struct scene *sc)
 {
 	bench_fini(&sc->b);
 	str_fini(&sc->m.out);
+	str_fini(&sc->direct.out);
+	str_fini(&sc->said);
 }
 
 /* What it would read directly. */
@@ -64,8 +69,9 @@ static void direct_story(struct model *m, const struct str *said, struct str *st
 }
 
 /* All at once, with both sides cut at these bytes; answered to the end. */
-static void check_said(struct scene *sc, struct model *direct, const struct str *said, size_t cut, size_t answer_cut)
+static void check_said(struct scene *sc, size_t cut, size_t answer_cut)
 {
+	const struct str *said = &sc->said;
 	struct str story, expected;
 
 	str_init(&story, 1u << 20);
@@ -77,7 +83,7 @@ static void check_said(struct scene *sc, struct model *direct, const struct str 
 	side_write(&sc->b, sc->c, said->data + cut, said->len - cut);
 	scene_answer(sc, answer_cut);
 	scene_answer_all(sc);
-	direct_story(direct, said, &expected);
+	direct_story(&sc->direct, said, &expected);
 	tell(&story, &sc->c->got);
 	if (strcmp(str_text(&story), str_text(&expected)) != 0)
 		fail_msg("cut at %zu, answers at %zu: %s\ndirectly: %s", cut, answer_cut, str_text(&story),
@@ -120,47 +126,35 @@ static void write_conversation(struct str *out)
 static void conversations_are_the_same_at_every_split(void **state)
 {
 	struct scene sc;
-	struct model direct;
-	struct str said;
 
 	(void)state;
-	str_init(&said, 65536);
-	write_conversation(&said);
 	scene_init(&sc, GLOBALS "max_prepared_statements=2");
-	model_init(&direct);
-	for (size_t cut = 1; cut <= said.len; cut++)
-		check_said(&sc, &direct, &said, cut, SIZE_MAX);
+	write_conversation(&sc.said);
+	for (size_t cut = 1; cut <= sc.said.len; cut++)
+		check_said(&sc, cut, SIZE_MAX);
 	for (size_t cut = 1; cut < 200; cut++)
-		check_said(&sc, &direct, &said, said.len / 2, cut);
+		check_said(&sc, sc.said.len / 2, cut);
 	assert_true(sc.m.most <= 3); /* the unnamed one is not counted */
 	scene_fini(&sc);
-	str_fini(&direct.out);
-	str_fini(&said);
 }
 
 /* It is evicted and prepared again before the first Parse is answered; only that one is carried out. */
 static void an_answer_confirms_its_own_parse_only(void **state)
 {
 	struct scene sc;
-	struct model direct;
-	struct str said;
 
 	(void)state;
-	str_init(&said, 65536);
 	scene_init(&sc, GLOBALS "max_prepared_statements=1");
-	model_init(&direct);
-	say_parse(&said, "a", "1");
-	say_parse(&said, "b", "2");
-	say_bind(&said, "nobody");
-	say_bind(&said, "a");
-	message_sync(&said);
-	say_bind(&said, "a");
-	say_execute(&said);
-	message_sync(&said);
-	check_said(&sc, &direct, &said, said.len, SIZE_MAX);
+	say_parse(&sc.said, "a", "1");
+	say_parse(&sc.said, "b", "2");
+	say_bind(&sc.said, "nobody");
+	say_bind(&sc.said, "a");
+	message_sync(&sc.said);
+	say_bind(&sc.said, "a");
+	say_execute(&sc.said);
+	message_sync(&sc.said);
+	check_said(&sc, sc.said.len, SIZE_MAX);
 	scene_fini(&sc);
-	str_fini(&direct.out);
-	str_fini(&said);
 }
 
 /* What is wrong with the text of a taken name is said in a failed transaction, too; a Parse of ours would be refused
@@ -168,28 +162,22 @@ static void an_answer_confirms_its_own_parse_only(void **state)
 static void a_taken_name_waits_until_its_transaction_is_known(void **state)
 {
 	struct scene sc;
-	struct model direct;
-	struct str said;
 
 	(void)state;
-	str_init(&said, 65536);
 	scene_init(&sc, GLOBALS "max_prepared_statements=1");
-	model_init(&direct);
-	say_parse(&said, "a", "1");
-	say_parse(&said, "b", "2"); /* the server has no a any more */
-	message_sync(&said);
-	check_said(&sc, &direct, &said, said.len, SIZE_MAX);
-	str_clear(&said);
-	message_query(&said, "BEGIN");
-	say_bind(&said, "nobody");
-	message_sync(&said);
-	say_parse(&said, "a", "wrong");
-	message_sync(&said);
-	message_query(&said, "ROLLBACK");
-	check_said(&sc, &direct, &said, said.len, SIZE_MAX);
+	say_parse(&sc.said, "a", "1");
+	say_parse(&sc.said, "b", "2"); /* the server has no a any more */
+	message_sync(&sc.said);
+	check_said(&sc, sc.said.len, SIZE_MAX);
+	str_clear(&sc.said);
+	message_query(&sc.said, "BEGIN");
+	say_bind(&sc.said, "nobody");
+	message_sync(&sc.said);
+	say_parse(&sc.said, "a", "wrong");
+	message_sync(&sc.said);
+	message_query(&sc.said, "ROLLBACK");
+	check_said(&sc, sc.said.len, SIZE_MAX);
 	scene_fini(&sc);
-	str_fini(&direct.out);
-	str_fini(&said);
 }
 
 static unsigned draw(uint64_t *seed, unsigned below)
@@ -245,38 +233,33 @@ static void write_random(struct str *out, uint64_t *seed)
 static void random_pipelines_are_answered_as_directly(void **state)
 {
 	struct scene sc;
-	struct model direct;
-	struct str said;
 	uint64_t seed = 5;
 
 	(void)state;
-	str_init(&said, 65536);
 	scene_init(&sc, GLOBALS "max_prepared_statements=3");
-	model_init(&direct);
 	for (int i = 0; i < ROUNDS; i++) {
 		size_t cut;
 
-		str_clear(&said);
-		write_random(&said, &seed);
-		cut = draw(&seed, (unsigned)said.len);
-		check_said(&sc, &direct, &said, cut, 1 + draw(&seed, 60));
-		assert_int_equal(prepared_client_count(only_client(&sc.b)), direct.n - (model_find(&direct, "") >= 0));
+		str_clear(&sc.said);
+		write_random(&sc.said, &seed);
+		cut = draw(&seed, (unsigned)sc.said.len);
+		check_said(&sc, cut, 1 + draw(&seed, 60));
+		assert_int_equal(prepared_client_count(only_client(&sc.b)),
+		                 sc.direct.n - (model_find(&sc.direct, "") >= 0));
 		assert_int_equal(only_server(&sc.b)->answers.n, 0);
 		/* an error may have dropped a Close of ours: such copies are known, and closed by the next that
 		 * succeeds */
 		assert_true(sc.m.n - (model_find(&sc.m, "") >= 0) <= (int)prepared_server_count(only_server(&sc.b)));
 	}
 	assert_true(sc.m.most <= 3 + 1 + 2);
-	str_clear(&said);
-	say_of(&said, 'C', "a");
-	say_parse(&said, "a", "1");
-	say_bind(&said, "a");
-	message_sync(&said);
-	check_said(&sc, &direct, &said, said.len, SIZE_MAX);
+	str_clear(&sc.said);
+	say_of(&sc.said, 'C', "a");
+	say_parse(&sc.said, "a", "1");
+	say_bind(&sc.said, "a");
+	message_sync(&sc.said);
+	check_said(&sc, sc.said.len, SIZE_MAX);
 	assert_true(prepared_server_count(only_server(&sc.b)) <= 3);
 	scene_fini(&sc);
-	str_fini(&direct.out);
-	str_fini(&said);
 }
 
 static void a_statement_larger_than_the_buffer_is_collected(void **state)
@@ -284,30 +267,24 @@ static void a_statement_larger_than_the_buffer_is_collected(void **state)
 	enum { LARGE = 300000 };
 	char *sql = (char *)mem_alloc(LARGE);
 	struct scene sc;
-	struct model direct;
-	struct str said;
 
 	(void)state;
 	assert_non_null(sql);
 	memset(sql, 'x', LARGE - 1);
-	str_init(&said, 4 * LARGE);
 	scene_init(&sc, GLOBALS);
-	model_init(&direct);
-	say_parse(&said, "large", sql);
-	say_parse(&said, "small", "1");
-	say_parse(&said, "again", sql);
-	say_bind(&said, "large");
-	message_sync(&said);
+	say_parse(&sc.said, "large", sql);
+	say_parse(&sc.said, "small", "1");
+	say_parse(&sc.said, "again", sql);
+	say_bind(&sc.said, "large");
+	message_sync(&sc.said);
 	sql[1000] = '\0'; /* a Parse with bytes behind its end is PostgreSQL's to judge; this one is small */
-	say_bind(&said, "small");
-	message_sync(&said);
-	check_said(&sc, &direct, &said, LARGE / 2, SIZE_MAX);
+	say_bind(&sc.said, "small");
+	message_sync(&sc.said);
+	check_said(&sc, LARGE / 2, SIZE_MAX);
 	assert_int_equal(prepared_server_count(only_server(&sc.b)), 2);
 	assert_int_equal(prepared_client_count(only_client(&sc.b)), 3);
 	assert_int_equal(prepared_collected_bytes(only_client(&sc.b)), 0);
 	scene_fini(&sc);
-	str_fini(&direct.out);
-	str_fini(&said);
 	mem_free(sql);
 }
 
@@ -316,32 +293,26 @@ static void what_depends_on_answers_waits_for_them(void **state)
 {
 	enum { MANY = 100000 };
 	struct scene sc;
-	struct model direct;
-	struct str said;
 
 	(void)state;
-	str_init(&said, 1u << 20);
 	scene_init(&sc, GLOBALS);
-	model_init(&direct);
-	say_parse(&said, "a", "wrong");
-	message_sync(&said);
-	say_parse(&said, "a", "1");
-	while (said.len < MANY)
-		say_bind(&said, "a");
-	message_sync(&said);
-	side_write(&sc.b, sc.c, said.data, 60);
+	say_parse(&sc.said, "a", "wrong");
+	message_sync(&sc.said);
+	say_parse(&sc.said, "a", "1");
+	while (sc.said.len < MANY)
+		say_bind(&sc.said, "a");
+	message_sync(&sc.said);
+	side_write(&sc.b, sc.c, sc.said.data, 60);
 	assert_int_equal(prepared_client_count(only_client(&sc.b)), 1);
-	side_write(&sc.b, sc.c, said.data + 60, said.len - 60 - 5);
+	side_write(&sc.b, sc.c, sc.said.data + 60, sc.said.len - 60 - 5);
 	assert_true(stream_is_paused(only_client(&sc.b)->stream));
-	side_write(&sc.b, sc.c, said.data + said.len - 5, 5);
+	side_write(&sc.b, sc.c, sc.said.data + sc.said.len - 5, 5);
 	scene_answer_all(&sc);
 	for (int i = 0; i < 100; i++) /* the ring of answers holds less than all of it */
 		scene_answer_all(&sc);
 	assert_int_equal(only_client(&sc.b)->state, CLIENT_IDLE);
 	assert_int_equal(prepared_client_count(only_client(&sc.b)), 1);
 	scene_fini(&sc);
-	str_fini(&direct.out);
-	str_fini(&said);
 }
 
 /* What the server was told is in the direct model's words for the first time, and little the second. */

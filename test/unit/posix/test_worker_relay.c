@@ -305,6 +305,20 @@ static void fit(struct bench *b, struct side *c, struct side *s)
 	str_fini(&out);
 }
 
+/* A client that has asked its server for something. */
+static struct side *client_asking(struct bench *b, struct side **s)
+{
+	struct side *c = client_in(b, s);
+	struct str out;
+
+	fit(b, c, *s);
+	str_init(&out, 4096);
+	message_query(&out, "select 1");
+	side_say(b, c, &out);
+	str_fini(&out);
+	return c;
+}
+
 static void bare(struct str *out, char type, const char *body, size_t len)
 {
 	size_t at = message_begin(out, type);
@@ -486,13 +500,11 @@ static void parameters_follow_their_client(void **state)
 static void server_dies(struct bench *b)
 {
 	struct words words = {"FATAL", "57P01", "terminating connection due to administrator command", NULL, NULL};
-	struct side *s, *c = client_in(b, &s);
+	struct side *s;
 	struct str out;
 
-	fit(b, c, s);
+	(void)client_asking(b, &s);
 	str_init(&out, 65536);
-	message_query(&out, "select 1");
-	side_say(b, c, &out);
 	message_error(&out, &words);
 	side_say(b, s, &out);
 	side_close(b, s);
@@ -509,13 +521,10 @@ static void a_servers_last_words_are_the_clients(void **state)
 static void server_dies_in_translation(struct bench *b)
 {
 	static const char says[] = "SSCHWERWIEGEND: so geht es nicht weiter\0VFATAL\0C57P01\0Mund aus\0";
-	struct side *s, *c = client_in(b, &s);
+	struct side *s, *c = client_asking(b, &s);
 	struct str out;
 
-	fit(b, c, s);
 	str_init(&out, 4096);
-	message_query(&out, "select 1");
-	side_say(b, c, &out);
 	bare(&out, 'E', says, sizeof(says));
 	side_say(b, s, &out);
 	side_close(b, s);
@@ -531,13 +540,11 @@ static void last_words_in_any_language_are_the_only_ones(void **state)
 
 static void send_nonsense(struct bench *b)
 {
-	struct side *s, *c = client_in(b, &s);
+	struct side *s;
 	struct str out;
 
-	fit(b, c, s);
+	(void)client_asking(b, &s);
 	str_init(&out, 65536);
-	message_query(&out, "select 1");
-	side_say(b, c, &out);
 	bare(&out, '2', "", 0);
 	side_say(b, s, &out);
 	str_fini(&out);
@@ -551,13 +558,11 @@ static void nonsense_from_a_server_ends_both(void **state)
 
 static void send_nonsense_behind_the_answer(struct bench *b)
 {
-	struct side *s, *c = client_in(b, &s);
+	struct side *s;
 	struct str out;
 
-	fit(b, c, s);
+	(void)client_asking(b, &s);
 	str_init(&out, 65536);
-	message_query(&out, "select 1");
-	side_say(b, c, &out);
 	say_rows(&out, 'I');
 	bare(&out, '2', "", 0);
 	side_say(b, s, &out);
@@ -573,15 +578,10 @@ static void nonsense_behind_the_answer_is_not_the_clients_business(void **state)
 
 static void send_an_endless_message(struct bench *b)
 {
-	struct side *s, *c = client_in(b, &s);
-	struct str out;
+	struct side *s;
 
-	fit(b, c, s);
-	str_init(&out, 65536);
-	message_query(&out, "select 1");
-	side_say(b, c, &out);
+	(void)client_asking(b, &s);
 	side_send(b, s, "HTTP/1.1 400 Bad Request\r\n", 26);
-	str_fini(&out);
 }
 
 static void a_message_too_long_for_its_type_ends_both(void **state)
@@ -592,13 +592,10 @@ static void a_message_too_long_for_its_type_ends_both(void **state)
 
 static void reset_a_session(struct bench *b)
 {
-	struct side *s, *c = client_in(b, &s);
+	struct side *s, *c = client_asking(b, &s);
 	struct str out;
 
-	fit(b, c, s);
 	str_init(&out, 65536);
-	message_query(&out, "select 1");
-	side_say(b, c, &out);
 	say_rows(&out, 'I');
 	side_say(b, s, &out);
 	terminate(b, c);

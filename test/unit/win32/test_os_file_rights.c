@@ -50,9 +50,11 @@ static void commands_can_be_pasted(void **state)
 	char buf[400];
 
 	(void)state;
-	assert_string_equal(file_rights_close("C:\\my files\\userlist.txt", buf, sizeof(buf)),
-	                    "icacls \"C:\\my files\\userlist.txt\" /inheritance:r /remove *S-1-1-0 *S-1-5-11 "
-	                    "*S-1-5-32-545 *S-1-5-4 /grant *S-1-5-32-544:F *S-1-5-18:F");
+	/* Wine's only user is an administrator */
+	assert_string_equal(
+	    file_rights_close("C:\\my files\\userlist.txt", buf, sizeof(buf)),
+	    "icacls \"C:\\my files\\userlist.txt\" /inheritance:r /remove *S-1-1-0 *S-1-5-11 "
+	    "*S-1-5-32-545 *S-1-5-4 *S-1-5-32-546 *S-1-5-7 *S-1-5-2 /grant *S-1-5-32-544:F *S-1-5-18:F");
 	assert_string_equal(file_rights_give("x.txt", "NT SERVICE\\weir", buf, sizeof(buf)),
 	                    "icacls \"x.txt\" /grant \"NT SERVICE\\weir:R\"");
 }

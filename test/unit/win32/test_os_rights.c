@@ -103,6 +103,8 @@ static void a_service_gets_what_it_is_to_have_and_loses_it(void **state)
 	} rows[] = {
 	    {RIGHT_READ, FILE_READ_DATA, FILE_WRITE_DATA | FILE_APPEND_DATA | DELETE | WRITE_DAC, 0},
 	    {RIGHT_WRITE, FILE_READ_DATA | FILE_APPEND_DATA | DELETE, WRITE_DAC | WRITE_OWNER, 0},
+	    {RIGHT_ENTER, FILE_TRAVERSE | FILE_LIST_DIRECTORY,
+	     FILE_ADD_FILE | FILE_ADD_SUBDIRECTORY | FILE_DELETE_CHILD | DELETE | WRITE_DAC, 0},
 	    {RIGHT_ADD, FILE_ADD_FILE | FILE_LIST_DIRECTORY,
 	     FILE_ADD_SUBDIRECTORY | FILE_DELETE_CHILD | DELETE | WRITE_DAC,
 	     FILE_READ_DATA | FILE_APPEND_DATA | DELETE},
@@ -150,14 +152,16 @@ static void assert_changed(size_t n, const char *const *paths)
 static void what_is_changed_is_noted_down(void **state)
 {
 	char path[700], place[700];
-	struct service_file read = {SERVICE_READS, file}, written = {SERVICE_WRITES, path};
+	struct service_file read = {SERVICE_READS, file}, written = {SERVICE_WRITES, path},
+	                    entered = {SERVICE_ENTERS, directory};
 
 	(void)state;
 	snprintf(path, sizeof(path), "%s\\pgweir.log", directory);
 	snprintf(place, sizeof(place), "%s\\", directory);
 	assert_true(rights_give(who, &read, &changed, quiet));
 	assert_true(rights_give(who, &written, &changed, quiet));
-	assert_changed(2, (const char *const[]){file, place});
+	assert_true(rights_give(who, &entered, &changed, quiet));
+	assert_changed(3, (const char *const[]){file, place, directory});
 	str_add(&changed, L"", sizeof(wchar_t));
 	rights_take_back(who, (const wchar_t *)(const void *)changed.data);
 }
@@ -194,6 +198,23 @@ static void nobody_knows_who_does_not_exist(void **state)
 	assert_null(rights_identity(L"pgweir test without a service", NULL));
 }
 
+static void accounts_of_this_machine_are_known(void **state)
+{
+	wchar_t name[300] = L".\\";
+	DWORD n = 290;
+	PSID marked, plain;
+
+	(void)state;
+	assert_true(GetUserNameW(name + 2, &n));
+	marked = rights_identity(L"pgweir test without a service", name);
+	plain = rights_identity(L"pgweir test without a service", name + 2);
+	assert_non_null(marked);
+	assert_non_null(plain);
+	assert_true(EqualSid(marked, plain));
+	LocalFree(marked);
+	LocalFree(plain);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +223,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(the_directory_of_a_log_is_made, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_file_that_is_not_there_is_a_warning, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(nobody_knows_who_does_not_exist, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(accounts_of_this_machine_are_known, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -225,6 +225,9 @@ static void what_is_not_there_cannot_be_removed(void **state)
 	assert_false(service_unregister(name, log_of_test));
 	assert_non_null(strstr(said, "0 could not remove service \"pgweir test"));
 	assert_non_null(strstr(said, "HINT: Its name is the setting service_name."));
+	said[0] = '\0';
+	assert_false(service_unregister("K\xf6ln", log_of_test)); /* not in UTF-8 */
+	assert_string_equal(said, "0 out of memory, or a text that is no UTF-8\n");
 }
 
 static void a_mighty_account_is_a_warning(void **state)
