@@ -89,4 +89,8 @@ enum hba_result hba_find(const struct hba *h, const struct hba_client *c, const 
 /* Whether every client that `later` matches is one that `earlier` matches, too; false where that is not certain. */
 bool hba_covers(const struct hba_rule *earlier, const struct hba_rule *later);
 
+/* The first name of the rule that means something else in PgBouncer: a regular expression (`*is_pattern`), which is a
+   name there, or a user called as a keyword for databases, which is that keyword there. NULL: none. */
+const char *hba_foreign_name(const struct hba_rule *r, bool *is_pattern);
+
 #endif

@@ -701,3 +701,25 @@ bool hba_covers(const struct hba_rule *earlier, const struct hba_rule *later)
 		return false;
 	return names_cover(earlier->databases, later->databases) && names_cover(earlier->users, later->users);
 }
+
+/* ---- PgBouncer ---- */
+
+static const char *foreign_name(const struct hba_names *names, bool of_users, bool *is_pattern)
+{
+	for (unsigned i = 0; i < names->n; i++) {
+		const struct name *name = &names->at[i];
+
+		*is_pattern = name->kind == NAME_PATTERN;
+		if (*is_pattern || (of_users && name->kind == NAME_EXACT &&
+		                    (strcmp(name->text, "sameuser") == 0 || strcmp(name->text, "replication") == 0)))
+			return name->text;
+	}
+	return NULL;
+}
+
+const char *hba_foreign_name(const struct hba_rule *r, bool *is_pattern)
+{
+	const char *name = foreign_name(r->databases, false, is_pattern);
+
+	return name != NULL ? name : foreign_name(r->users, true, is_pattern);
+}

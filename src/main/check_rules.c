@@ -1,4 +1,5 @@
-/* HBA rules that can never match, or that nobody can pass. Pure; main thread. */
+/* HBA rules that can never match, that nobody can pass, or that PgBouncer reads otherwise. Pure; main thread. */
+#include <stdio.h>
 #include <string.h>
 
 #include "auth/hba.h"
@@ -130,6 +131,31 @@ static bool look_at_rule(struct findings *f, const struct hba *h, unsigned i, co
 	return true;
 }
 
+/* ---- what PgBouncer makes of it ---- */
+
+static void note(struct findings *f, const struct hba_rule *r, const char *what)
+{
+	(void)findings_add(f, SEVERITY_NOTE, "PgBouncer", "line %s:%u (%s … %s) %s", r->file, r->line,
+	                   hba_type_name(r->type), hba_method_name(r->method), what);
+}
+
+static bool look_at_difference(struct findings *f, const struct hba_rule *r)
+{
+	bool is_pattern, is_skipped = r->method == HBA_PAM ||
+	                              (r->type != HBA_LOCAL && (r->where == HBA_SAMEHOST || r->where == HBA_SAMENET));
+	const char *name = hba_foreign_name(r, &is_pattern);
+	char what[160];
+
+	if (is_skipped)
+		note(f, r, "counts; PgBouncer does not know such a line, and skips it");
+	else if (name != NULL) {
+		(void)snprintf(what, sizeof(what), "takes \"%.60s\" for %s; PgBouncer takes it for a %s", name,
+		               is_pattern ? "a regular expression" : "a user's name", is_pattern ? "name" : "keyword");
+		note(f, r, what);
+	}
+	return is_skipped || name != NULL;
+}
+
 void check_rules(struct findings *f, const struct config *c)
 {
 	const struct hba *h;
@@ -142,7 +168,7 @@ void check_rules(struct findings *f, const struct config *c)
 	h = hba_of(c->rules);
 	find_ways_in(&c->settings, &in);
 	for (unsigned i = 0; hba_rule_at(h, i) != NULL && told < MOST_FINDINGS; i++)
-		told += look_at_rule(f, h, i, &in);
+		told += look_at_rule(f, h, i, &in) + look_at_difference(f, hba_rule_at(h, i));
 	if (hba_rule_at(h, 0) != NULL)
 		return;
 	n = findings_add(f, SEVERITY_ERROR, "rules", "auth_hba_file \"%s\" has no rule: nobody can log in",

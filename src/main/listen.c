@@ -251,6 +251,10 @@ static bool share_socket(struct supervisor *s, const char *path)
 
 	if (path[0] == '@' || os_share_socket_file(path, set->unix_socket_group, set->unix_socket_mode))
 		return true;
+	if (errno == ENOENT) { /* the file is there */
+		log_write(s->log, LEVEL_FATAL, "could not find group '%s'", set->unix_socket_group);
+		return false;
+	}
 	log_write(s->log, LEVEL_FATAL, "could not set group and mode of \"%s\": %s", path,
 	          os_error_text(errno, reason, sizeof(reason)));
 	return false;
@@ -465,10 +469,12 @@ static bool leave_begin(struct supervisor *s, struct worker *w)
 static void stop_tcp_there(struct visit *v, struct worker *w)
 {
 	struct supervisor *s = container_of(v, struct supervisor, listening.visit);
-	bool shared = s->listening.tcp.n > 0 && !s->listening.passed && w->config->settings.so_reuseport;
+	bool shared;
 
+	/* the others may not even look: that one may be closing them at this moment */
 	if (w->number != ACCEPTING_WORKER)
 		return;
+	shared = s->listening.tcp.n > 0 && !s->listening.passed && w->config->settings.so_reuseport;
 	if (s->listening.gently && shared && (s->listening.leaving != NULL || leave_begin(s, w)))
 		return;
 	if (s->listening.gently)

@@ -258,7 +258,9 @@ void log_rotation_look(struct log_rotation *r, struct log *log, uint64_t wall_us
 	if (!log_rotation_is_on(r) || !is_time_to_look(r, wall_us))
 		return;
 	if (!file_is_at(r->path, log_file(log))) {
-		if (!reopen(r, log, wall_us))
+		if (reopen(r, log, wall_us))
+			r->failure_told = false;
+		else
 			fail_to_open(r, log, wall_us);
 		return;
 	}

@@ -21,7 +21,7 @@ static bool has_passwords(const struct config *c)
 	for (unsigned i = 0; (d = config_database(c, i)) != NULL; i++)
 		if (d->password != NULL)
 			return true;
-	return !is_empty(c->settings.http_auth_password);
+	return !is_empty(c->settings.http_auth_password) || (c->ldap != NULL && !is_empty(c->ldap->bind_password));
 }
 
 static bool has_secrets(const struct config *c)

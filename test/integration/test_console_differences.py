@@ -267,7 +267,7 @@ def entry_probe(section, name, line, topic):
 		row = [str(value) for value in next((row for row in side.rows(f"SHOW {topic}") if row[0] == name), ())]
 		pooler.write()
 		assert side.run("RELOAD")[0] == "C RELOAD"
-		return [" ".join(row)] if told[0] == "C RELOAD" else ["refused"]
+		return [" ".join(row)] if "C RELOAD" in told else ["refused"]
 	return probe
 
 
@@ -302,6 +302,7 @@ FILES = {
 	r"""'"pool_mode" = session' \| refused \| 20, UPPER, app, pgbouncer, second""": "double quotes, as PgBouncer's manual has it",
 	r"""'\[databases\]\\n"a b" = host=127.0.0.1' \| refused \| 20, UPPER, a b, app, pgbouncer, second""": "double quotes, as PgBouncer's manual has it",
 	r"'%include /' \| 20, UPPER, app, pgbouncer, second \| refused": "a directory is no file",
+	r"'service_name = x' \| refused \| 20, UPPER, app, pgbouncer, second": "of PgBouncer for Windows",
 	r"'suspend_timeout = 10' \| refused \| 20, UPPER, app, pgbouncer, second": "of PgBouncer 1.25",
 	r"'\[databases\]\\na = host=127.0.0.1, port=1' \| 20, UPPER, a, app, pgbouncer, second \| refused": "a list of hosts has no empty one",
 }
@@ -315,7 +316,7 @@ def line_probe(line):
 		shown = [str(side.settings()["default_pool_size"]), *(row[0] for row in side.rows("SHOW DATABASES"))]
 		pooler.write()
 		assert side.run("RELOAD")[0] == "C RELOAD"
-		return shown if told[0] == "C RELOAD" else ["refused"]
+		return shown if "C RELOAD" in told else ["refused"]
 	return probe
 
 

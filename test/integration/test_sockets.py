@@ -101,7 +101,7 @@ def test_unix_socket_has_its_group(start_pooler):
 	pooler = start_pooler(unix_socket_group=grp.getgrgid(who.pw_gid).gr_name, unix_socket_mode="0770")
 	assert os.stat(f"{pooler.folder}/.s.PGSQL.{pooler.port}").st_gid == who.pw_gid
 	log = refused_start(start_pooler, unix_socket_group="no_such_group")
-	assert "FATAL could not set group and mode of" in log
+	assert "FATAL could not find group 'no_such_group'" in log
 
 
 def test_unix_socket_that_cannot_be_made_is_fatal(start_pooler):

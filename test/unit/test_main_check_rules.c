@@ -69,6 +69,26 @@ static void lines_that_nobody_passes_are_named(void **state)
 	check(TCP, "# nothing\n", "error rules: auth_hba_file \"h\" has no rule: nobody can log in\n");
 }
 
+static void lines_that_pgbouncer_reads_otherwise_are_named(void **state)
+{
+	(void)state;
+	check(TCP, "host sameuser,replication all all md5\n", "");
+	check(TCP, "host all sameuser,ann all md5\nhost all bob,replication all trust\n",
+	      "note PgBouncer: line h:1 (host … md5) takes \"sameuser\" for a user's name; PgBouncer takes it for a "
+	      "keyword\n"
+	      "note PgBouncer: line h:2 (host … trust) takes \"replication\" for a user's name; PgBouncer takes it for "
+	      "a keyword\n");
+	check(TCP, "host /^a all all md5\nhost bob /^a,/b all reject\n",
+	      "note PgBouncer: line h:1 (host … md5) takes \"/^a\" for a regular expression; PgBouncer takes it for a "
+	      "name\n"
+	      "note PgBouncer: line h:2 (host … reject) takes \"/^a\" for a regular expression; PgBouncer takes it for "
+	      "a name\n");
+	check(TCP, "host app all samehost md5\nhost app all samenet md5\nhost all all all pam\nlocal all all md5\n",
+	      "note PgBouncer: line h:1 (host … md5) counts; PgBouncer does not know such a line, and skips it\n"
+	      "note PgBouncer: line h:2 (host … md5) counts; PgBouncer does not know such a line, and skips it\n"
+	      "note PgBouncer: line h:3 (host … pam) counts; PgBouncer does not know such a line, and skips it\n");
+}
+
 static void without_rules_there_is_nothing_to_say(void **state)
 {
 	struct config *c = configured("[pgbouncer]\nauth_type=md5\n", "");
@@ -87,6 +107,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(lines_that_never_match_are_named),
 	    cmocka_unit_test(lines_that_nobody_passes_are_named),
+	    cmocka_unit_test(lines_that_pgbouncer_reads_otherwise_are_named),
 	    cmocka_unit_test(without_rules_there_is_nothing_to_say),
 	};
 

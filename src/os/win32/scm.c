@@ -208,6 +208,14 @@ static void configure_recovery(struct registration *r)
 	configure(r, SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, &flag, "the recovery from failed starts");
 }
 
+/* Time for a stop, and some more. */
+static DWORD shutdown_ms(uint64_t stop_us)
+{
+	uint64_t ms = stop_us / 1000 + 15 * 1000;
+
+	return ms < INT32_MAX ? (DWORD)ms : INT32_MAX;
+}
+
 static void configure_all(struct registration *r)
 {
 	static wchar_t description[] = DESCRIPTION;
@@ -215,7 +223,7 @@ static void configure_all(struct registration *r)
 	SERVICE_DELAYED_AUTO_START_INFO delayed = {TRUE};
 	/* an identity of its own to which files can be opened, whichever account it has */
 	SERVICE_SID_INFO sid = {SERVICE_SID_TYPE_UNRESTRICTED};
-	SERVICE_PRESHUTDOWN_INFO shutdown = {(DWORD)(r->plan->stop_us / 1000) + 15 * 1000};
+	SERVICE_PRESHUTDOWN_INFO shutdown = {shutdown_ms(r->plan->stop_us)};
 
 	configure(r, SERVICE_CONFIG_DESCRIPTION, &text, "the description");
 	if (r->plan->begin == SERVICE_DELAYED)

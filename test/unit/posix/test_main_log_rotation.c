@@ -371,6 +371,12 @@ static void what_has_the_name_and_cannot_be_opened_is_said_once(void **state)
 	look(w, NOON + 200);
 	log_write(w->log, LEVEL_LOG, "is there again");
 	expect_text(w, "weir.log", "is there again", "goes on");
+	/* the next time is another one */
+	assert_int_equal(rename(from, path_of(w, "theirs too.log")), 0);
+	assert_int_equal(mkdir(from, 0700), 0);
+	look(w, NOON + 300);
+	assert_int_equal(rmdir(from), 0);
+	expect_text(w, "theirs too.log", "WARNING could not open log file \"", NULL);
 }
 
 static void a_link_stays_and_its_file_gets_the_other_name(void **state)

@@ -82,6 +82,10 @@ static void files_are_those_that_are_there_and_hold_secrets(void **state)
 	c = configured("[pgbouncer]\nhttp_auth_user=u\nhttp_auth_password=p\n", "");
 	expect(c, "configuration file pgweir.ini: passwords\n");
 	config_unref(c);
+	c = configured(
+	    "[pgbouncer]\nauth_ldap_options = ldapserver=h ldapbasedn=dc=x ldapbinddn=cn=y ldapbindpasswd=z\n", "");
+	expect(c, "configuration file check.ini: passwords\n");
+	config_unref(c);
 }
 
 static void keys_are_looked_at_once(void **state)

@@ -6,6 +6,7 @@
 /* cmocka needs those first */
 #include <cmocka.h>
 #include <errno.h>
+#include <string.h>
 #include <winsock2.h>
 
 #include "os/win32/code.h"
@@ -40,11 +41,19 @@ static void what_nobody_knows_is_an_input_output_error(void **state)
 	assert_int_equal(errno_of_code(999999), EIO);
 }
 
+static void errors_have_texts_and_numbers(void **state)
+{
+	(void)state;
+	assert_non_null(strstr(win32_error_text(ERROR_ACCESS_DENIED).text, " (error 5)"));
+	assert_string_equal(win32_error_text(0x2fffffff).text, "error 805306367");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(codes_of_both_kinds_become_errno_values),
 	    cmocka_unit_test(what_nobody_knows_is_an_input_output_error),
+	    cmocka_unit_test(errors_have_texts_and_numbers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
