@@ -239,15 +239,18 @@ static inline void bench_leave_worker(struct bench *b)
 }
 
 /* What was sent comes to the worker. Between sockets that are not Unix' it takes its time: there the worker turns until
- * a byte has come that was sent behind all others. */
+ * a byte has come that was sent behind all others, and then another one: the first may overtake those of a socket that
+ * is not watched before the worker turns. */
 static inline void bench_hear(struct bench *b)
 {
 	if (b->mark == NULL)
 		return;
-	assert_int_equal(pair_send(b->mark_fd, "!", 1), 1);
-	bench_spare(false);
-	loop_run(b->w->loop);
-	bench_spare(true);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(pair_send(b->mark_fd, "!", 1), 1);
+		bench_spare(false);
+		loop_run(b->w->loop);
+		bench_spare(true);
+	}
 }
 
 /* ---- sides ---- */
