@@ -1,10 +1,15 @@
 /*
  * What tests on Linux can do on Windows only by a Windows program. Built with mingw-w64, runs under Wine.
- *   control.exe run PROGRAM ARGUMENTS...   runs it in a console of its own and ends as it ends. Each line of standard
- *                                          input presses Ctrl-C there; the end of standard input kills it.
- *   control.exe serve                      carries out the requests of standard input until that ends: a line each,
- * words parted by tabs; the answer's last line is "ok" or "error NUMBER". While it runs, so do services: Wine ends them
- * with the last program of a user.
+ *
+ *   control.exe run RESULT PROGRAM ARGUMENTS...
+ *       runs it in a console of its own. Each line of standard input presses Ctrl-C there; the end of standard input
+ *       kills it. The file RESULT has "begun", and in the end the program's exit status: ours is not always the one
+ *       that Wine ends with.
+ *
+ *   control.exe serve
+ *       carries out the requests of standard input until that ends: a line each, words parted by tabs; the answer's
+ *       last line is "ok" or "error NUMBER". While it runs, so do services: Wine ends them with the last program of a
+ *       user.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -84,17 +89,27 @@ static bool meet(HANDLE program, DWORD pid)
 	return SetConsoleCtrlHandler(stay, TRUE);
 }
 
-static int run(void)
+static void write_result(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	if (f == NULL || fputs(text, f) < 0 || fclose(f) != 0)
+		fprintf(stderr, "control: %s cannot be written\n", path);
+}
+
+static int run(const char *result)
 {
 	STARTUPINFOW how = {.cb = sizeof(how), .dwFlags = STARTF_USESTDHANDLES};
 	PROCESS_INFORMATION program;
 	DWORD status = 1;
+	char text[16];
 
+	write_result(result, "begun");
 	how.hStdInput = INVALID_HANDLE_VALUE;
 	how.hStdOutput = GetStdHandle(STD_OUTPUT_HANDLE);
 	how.hStdError = GetStdHandle(STD_ERROR_HANDLE);
-	if (!CreateProcessW(NULL, behind_word(behind_word(GetCommandLineW())), NULL, NULL, TRUE, CREATE_NO_WINDOW, NULL,
-	                    NULL, &how, &program)) {
+	if (!CreateProcessW(NULL, behind_word(behind_word(behind_word(GetCommandLineW()))), NULL, NULL, TRUE,
+	                    CREATE_NO_WINDOW, NULL, NULL, &how, &program)) {
 		fprintf(stderr, "control: the program does not start: error %lu\n", GetLastError());
 		return 1;
 	}
@@ -102,6 +117,8 @@ static int run(void)
 		(void)TerminateProcess(program.hProcess, 1);
 	(void)WaitForSingleObject(program.hProcess, INFINITE);
 	(void)GetExitCodeProcess(program.hProcess, &status);
+	snprintf(text, sizeof(text), "%lu", status);
+	write_result(result, text);
 	ExitProcess(status); /* whatever the other thread waits for */
 }
 
@@ -267,10 +284,10 @@ static int serve(void)
 
 int main(int n_arguments, char **arguments)
 {
-	if (n_arguments > 2 && strcmp(arguments[1], "run") == 0)
-		return run();
+	if (n_arguments > 3 && strcmp(arguments[1], "run") == 0)
+		return run(arguments[2]);
 	if (n_arguments == 2 && strcmp(arguments[1], "serve") == 0)
 		return serve();
-	fputs("control: \"run PROGRAM ...\" or \"serve\"\n", stderr);
+	fputs("control: \"run RESULT PROGRAM ...\" or \"serve\"\n", stderr);
 	return 2;
 }
