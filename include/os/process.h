@@ -18,6 +18,11 @@
  * are UTF-8 and stay.
  */
 char *const *os_begin(int *argc, char **argv);
+
+/* The last thing of a program: what main returns, `status`. On Windows the process ends here, after what was written to
+   streams is out: to return would end threads that the system makes for Ctrl-C, and then wait for the locks they hold.
+ */
+int os_end(int status) MUST_USE;
 char *const *os_environment(void);
 /* Whether stderr and stdout are shown to somebody by something that takes UTF-8, as far as the system tells without the
    environment. */

@@ -209,11 +209,11 @@ static int wrong_use(const struct options *o)
 	return EXIT_FAILURE;
 }
 
-int main(int argc, char **argv)
+/* The process's exit status. */
+static int run_program(int argc, char *const *words)
 {
 	struct environment environment;
 	struct options options;
-	char *const *words = os_begin(&argc, argv);
 	struct str text;
 
 	str_init(&text, MAX_TEXT);
@@ -238,4 +238,11 @@ int main(int argc, char **argv)
 	}
 	print(stderr, &text);
 	return wrong_use(&options);
+}
+
+int main(int argc, char **argv)
+{
+	char *const *words = os_begin(&argc, argv);
+
+	return os_end(run_program(argc, words));
 }

@@ -20,6 +20,8 @@
 #include <windows.h>
 
 #define MAX_LINE 8192
+#define STARTS 5 /* on a busy machine processes of Wine end before they begin, now and then: that is this error */
+#define ENDED_UNBEGUN ERROR_INTERNAL_ERROR
 #define MAX_WORDS 4
 
 /* Not in mingw-w64's headers. */
@@ -89,6 +91,17 @@ static bool meet(HANDLE program, DWORD pid)
 	return SetConsoleCtrlHandler(stay, TRUE);
 }
 
+static bool create(wchar_t *command, STARTUPINFOW *how, PROCESS_INFORMATION *program)
+{
+	for (int i = 0; i < STARTS; i++) {
+		if (CreateProcessW(NULL, command, NULL, NULL, TRUE, CREATE_NO_WINDOW, NULL, NULL, how, program))
+			return true;
+		if (GetLastError() != ENDED_UNBEGUN)
+			break;
+	}
+	return false;
+}
+
 static void write_result(const char *path, const char *text)
 {
 	FILE *f = fopen(path, "w");
@@ -108,8 +121,7 @@ static int run(const char *result)
 	how.hStdInput = INVALID_HANDLE_VALUE;
 	how.hStdOutput = GetStdHandle(STD_OUTPUT_HANDLE);
 	how.hStdError = GetStdHandle(STD_ERROR_HANDLE);
-	if (!CreateProcessW(NULL, behind_word(behind_word(behind_word(GetCommandLineW()))), NULL, NULL, TRUE,
-	                    CREATE_NO_WINDOW, NULL, NULL, &how, &program)) {
+	if (!create(behind_word(behind_word(behind_word(GetCommandLineW()))), &how, &program)) {
 		fprintf(stderr, "control: the program does not start: error %lu\n", GetLastError());
 		return 1;
 	}
@@ -119,7 +131,9 @@ static int run(const char *result)
 	(void)GetExitCodeProcess(program.hProcess, &status);
 	snprintf(text, sizeof(text), "%lu", status);
 	write_result(result, text);
-	ExitProcess(status); /* whatever the other thread waits for */
+	/* whatever the other thread waits for, and holds */
+	(void)TerminateProcess(GetCurrentProcess(), status);
+	return (int)status;
 }
 
 /* ---- services ---- */
@@ -182,7 +196,11 @@ static DWORD print_config(SC_HANDLE service)
 
 static DWORD start(SC_HANDLE service)
 {
-	return outcome(StartServiceW(service, 0, NULL));
+	DWORD error = ENDED_UNBEGUN;
+
+	for (int i = 0; i < STARTS && error == ENDED_UNBEGUN; i++)
+		error = outcome(StartServiceW(service, 0, NULL));
+	return error;
 }
 
 static DWORD control(SC_HANDLE service, DWORD code)

@@ -39,6 +39,11 @@ char *const *os_begin(int *argc, char **argv)
 	return argv;
 }
 
+int os_end(int status)
+{
+	return status;
+}
+
 char *const *os_environment(void)
 {
 	return environ;

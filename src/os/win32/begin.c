@@ -1,4 +1,5 @@
-/* What Windows gives to a program at its beginning, as UTF-8. Main thread, before others exist. */
+/* What Windows gives to a program at its beginning, as UTF-8, and its end. Main thread, without others. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,13 +12,8 @@
 #include "os/process.h"
 #include "os/win32/wide.h"
 
-/* A console belongs to whoever started us, too: it gets its code page back. exit() takes no argument along. */
+/* A console belongs to whoever started us, too: it gets its code page back. 0: it has kept it. */
 static UINT code_page_before;
-
-static void give_console_back(void)
-{
-	SetConsoleOutputCP(code_page_before);
-}
 
 static bool is_console(DWORD stream)
 {
@@ -28,11 +24,13 @@ static bool is_console(DWORD stream)
 
 static void take_console(void)
 {
+	UINT before;
+
 	if (!is_console(STD_OUTPUT_HANDLE) && !is_console(STD_ERROR_HANDLE))
 		return;
-	code_page_before = GetConsoleOutputCP();
-	if (code_page_before != 0 && code_page_before != CP_UTF8 && SetConsoleOutputCP(CP_UTF8))
-		atexit(give_console_back);
+	before = GetConsoleOutputCP();
+	if (before != 0 && before != CP_UTF8 && SetConsoleOutputCP(CP_UTF8))
+		code_page_before = before;
 }
 
 bool os_console_is_utf8(void)
@@ -74,6 +72,14 @@ char *const *os_begin(int *argc, char **argv)
 		return argv;
 	*argc = n;
 	return words;
+}
+
+int os_end(int status)
+{
+	fflush(NULL);
+	if (code_page_before != 0)
+		SetConsoleOutputCP(code_page_before);
+	os_end_at_once(status);
 }
 
 /* The system's block: "A=1", "B=2" and an empty text, each with its end. Names that begin with = are drives' working
