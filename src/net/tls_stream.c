@@ -42,7 +42,7 @@ struct tls {
 	struct shared *context; /* a reference */
 	struct handshake *handshake;
 	struct loop_task again;         /* bytes are inside, or a step of the handshake */
-	int io_error;                   /* the socket's last error that counts */
+	int io_error;                   /* the socket's, in the call under way */
 	unsigned reads_left;            /* from the socket, in this call */
 	size_t n_sent;                  /* bytes that the socket has taken in this call */
 	bool ended;                     /* the socket's end has been read */
@@ -153,9 +153,11 @@ BIO_METHOD *tls_bio_method_new(void)
 
 /* ---- failures ---- */
 
-/* The library's verdicts count errors that were there before a call. Looking is cheaper than clearing what is clear. */
-static void forget_errors(void)
+/* The library's verdicts count errors that were there before a call. Looking is cheaper than clearing what is clear.
+   Who could not write may still read why. */
+static void forget_errors(struct tls *t)
 {
+	t->io_error = 0;
 	if (ERR_peek_error() != 0)
 		ERR_clear_error();
 }
@@ -243,7 +245,7 @@ static enum shake_result tls_shake(struct stream *s, struct failure *why)
 		return SHAKE_WAITS;
 	}
 	loop_task_cancel(&t->again);
-	forget_errors();
+	forget_errors(t);
 	t->reads_left = READS_PER_STEP;
 	result = SSL_do_handshake(t->ssl);
 	s->read_needs_write = false;
@@ -310,7 +312,7 @@ static enum read_result tls_read(struct stream *s, char *buf, size_t size, size_
 	if (t->read_failed)
 		return READ_END;
 	loop_task_cancel(&t->again);
-	forget_errors();
+	forget_errors(t);
 	t->reads_left = t->more ? 0 : 1;
 	do {
 		result = SSL_read_ex(t->ssl, buf + total, size - total, &n);
@@ -405,7 +407,7 @@ static enum write_result tls_write(struct stream *s, const struct iovec *v, int 
 		failure_set(why, PHASE_SESSION, DOMAIN_ERRNO, EPIPE, NULL);
 		return WRITE_FAILED;
 	}
-	forget_errors();
+	forget_errors(t);
 	t->reads_left = 1;
 	t->n_sent = 0;
 	cursor_move(&c, 0);
@@ -447,10 +449,10 @@ static void tls_close(struct stream *s)
 {
 	struct tls *t = tls_of(s);
 
-	forget_errors();
+	forget_errors(t);
 	if (wants_goodbye(s))
 		(void)SSL_shutdown(t->ssl);
-	forget_errors();
+	forget_errors(t);
 	tls_free(t);
 	s->transport = NULL;
 }
