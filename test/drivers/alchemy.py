@@ -38,7 +38,7 @@ def run(url):
 	with engine.begin() as c:
 		c.execute(sa.text("SET LOCAL statement_timeout = '1s'"))
 		try:
-			c.execute(sa.text("SELECT pg_sleep(60)"))
+			c.execute(sa.text("SELECT pg_advisory_lock(7)"))
 			raise AssertionError("no error")
 		except sa.exc.OperationalError as e:
 			assert e.orig.pgcode == "57014", e

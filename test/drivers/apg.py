@@ -47,14 +47,24 @@ async def run():
 	await db.copy_from_query(f"SELECT * FROM {TABLE} WHERE n >= 1000 ORDER BY n", output=out)
 	assert out.getvalue() == "".join(f"{1000 + n}\tcopied\n" for n in range(5000)).encode()
 
-	# both ways end in a CancelRequest
-	for impatient in (db.fetchval("SELECT pg_sleep(60)", timeout=0.5), asyncio.wait_for(db.fetchval("SELECT pg_sleep(60)"), 0.5)):
-		try:
-			await impatient
-			raise AssertionError("no timeout")
-		except asyncio.TimeoutError:
-			pass
+	# each of these ends in a CancelRequest: the driver's own time limit, and a task that is cancelled when its statement waits
+	lasting = f"SELECT pg_advisory_lock(7) AS {TABLE}"
+	try:
+		await db.fetchval(lasting, timeout=0.5)
+		raise AssertionError("no timeout")
+	except asyncio.TimeoutError:
 		assert await db.fetchval("SELECT 7") == 7
+	watch = await asyncpg.connect()
+	task = asyncio.create_task(db.fetchval(lasting))
+	while await watch.fetchval("SELECT count(*) FROM pg_stat_activity WHERE query = $1 AND wait_event_type = 'Lock'", lasting) == 0:
+		pass
+	task.cancel()
+	try:
+		await task
+		raise AssertionError("not cancelled")
+	except asyncio.CancelledError:
+		assert await db.fetchval("SELECT 7") == 7
+	await watch.close()
 
 	await db.execute(f"DROP TABLE {TABLE}")
 	await db.close()

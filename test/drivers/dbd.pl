@@ -50,7 +50,7 @@ $out .= $line while $db->pg_getcopydata(\$line) >= 0;
 check($out eq join("", @lines), "COPY OUT is not what went in");
 
 my $watch = $db->clone;
-my $sleep = "SELECT pg_sleep(60) AS $table";
+my $sleep = "SELECT pg_advisory_lock(7) AS $table";
 $db->do($sleep, {pg_async => PG_ASYNC});
 1 until $watch->selectrow_array("SELECT count(*) FROM pg_stat_activity WHERE query = ?", undef, $sleep);
 $watch->disconnect;

@@ -96,7 +96,7 @@ class jdbc {
 	static void cancel(Connection c) throws Exception {
 		try (Statement s = c.createStatement()) {
 			s.setQueryTimeout(1);
-			fails("57014", s, "SELECT pg_sleep(60)");
+			fails("57014", s, "SELECT pg_advisory_lock(7)");
 		}
 		check(number(c, "SELECT 7") == 7, "it does not go on");
 	}

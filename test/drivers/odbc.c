@@ -150,7 +150,7 @@ static void cancel(const char *table, SQLHDBC watch)
 	char seen[300], state[6] = "";
 	pthread_t thread;
 
-	snprintf(r.sql, sizeof(r.sql), "SELECT pg_sleep(60) AS %s", table);
+	snprintf(r.sql, sizeof(r.sql), "SELECT pg_advisory_lock(7) AS %s", table);
 	snprintf(seen, sizeof(seen), "SELECT count(*) FROM pg_stat_activity WHERE query = '%s'", r.sql);
 	check(pthread_create(&thread, NULL, run_beside, &r) == 0, "no thread");
 	db = watch;

@@ -62,7 +62,7 @@ $pg = pg_connect("host=" . getenv("PGHOST") . " port=" . getenv("PGPORT") . " db
 pg_send_query($pg, "SELECT 5");
 check(pg_fetch_result(pg_get_result($pg), 0) == 5, "a wrong row");
 check(pg_get_result($pg) === false, "more than one result");
-$sleep = "SELECT pg_sleep(60) AS $table";
+$sleep = "SELECT pg_advisory_lock(7) AS $table";
 check(pg_send_query_params($pg, $sleep, []), "not sent");
 $running = $db->prepare("SELECT count(*) FROM pg_stat_activity WHERE query = ?");
 do

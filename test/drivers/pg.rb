@@ -53,8 +53,8 @@ end
 check.(out == lines, "COPY OUT is not what went in")
 
 watch = PG.connect
-db.send_query "SELECT pg_sleep(60) AS #{table}"
-nil while watch.exec("SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60) AS #{table}'").getvalue(0, 0) == "0"
+db.send_query "SELECT pg_advisory_lock(7) AS #{table}"
+nil while watch.exec("SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_advisory_lock(7) AS #{table}'").getvalue(0, 0) == "0"
 error = db.cancel
 check.(error.nil?, error)
 begin

@@ -105,17 +105,17 @@ func cancel(c *pgx.Conn) {
 	go func() {
 		other, err := pgx.Connect(ctx, "")
 		must(err)
-		for number(other, "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)::text AS "+table+"'") == 0 {
+		for number(other, "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_advisory_lock(7)::text AS "+table+"'") == 0 {
 		}
 		must(c.PgConn().CancelRequest(ctx))
 		must(other.Close(ctx))
 	}()
-	_, err := c.Exec(ctx, "SELECT pg_sleep(60)::text AS "+table)
+	_, err := c.Exec(ctx, "SELECT pg_advisory_lock(7)::text AS "+table)
 	check(sqlstate(err) == "57014", sqlstate(err))
 	check(number(c, "SELECT 7") == 7, "it does not go on")
 	hurry, stop := context.WithTimeout(ctx, time.Second)
 	defer stop()
-	_, err = c.Exec(hurry, "SELECT pg_sleep(60)")
+	_, err = c.Exec(hurry, "SELECT pg_advisory_lock(7)")
 	check(err != nil, "no error")
 }
 

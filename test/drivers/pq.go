@@ -103,7 +103,7 @@ func copying(db *sql.DB) {
 func cancel(db *sql.DB) {
 	hurry, stop := context.WithTimeout(context.Background(), time.Second)
 	defer stop()
-	_, err := db.ExecContext(hurry, "SELECT pg_sleep(60)")
+	_, err := db.ExecContext(hurry, "SELECT pg_advisory_lock(7)")
 	check(sqlstate(err) == "57014", sqlstate(err))
 	check(number(db, "SELECT 7") == 7, "it does not go on")
 }

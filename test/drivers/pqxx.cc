@@ -88,13 +88,13 @@ static void cancel(pqxx::connection &c)
 {
 	pqxx::connection watch;
 	std::thread other([&] {
-		while (number(watch, "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60) AS " + table + "'") == 0)
+		while (number(watch, "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_advisory_lock(7) AS " + table + "'") == 0)
 			std::this_thread::yield();
 		c.cancel_query();
 	});
 
 	try {
-		number(c, "SELECT pg_sleep(60) AS " + table);
+		number(c, "SELECT pg_advisory_lock(7) AS " + table);
 		check(false, "not cancelled");
 	} catch (const pqxx::sql_error &e) {
 		check(std::string(e.what()).find("canceling statement") != std::string::npos, e.what());

@@ -1,8 +1,10 @@
+import contextlib
+import functools
 import io
 import os
-import threading
 
 import psycopg2
+from common import is_cancelled
 from psycopg2.extras import execute_values
 
 TABLE = os.environ["TABLE"]
@@ -55,24 +57,9 @@ with db, db.cursor() as c:
 	c.copy_expert(f"COPY (SELECT * FROM {TABLE} WHERE n >= 1000 ORDER BY n) TO STDOUT", out)
 assert out.getvalue() == lines
 
-sleep = f"SELECT pg_sleep(60) AS {TABLE}"
-
-
-def cancel():
-	watch = psycopg2.connect("")
-	while ask("SELECT count(*) FROM pg_stat_activity WHERE query = %s", sleep, of=watch) == 0:
-		pass
-	db.cancel()
-	watch.close()
-
-
-other = threading.Thread(target=cancel)
-other.start()
-try:
-	ask(sleep)
-	raise AssertionError("not cancelled")
-except psycopg2.errors.QueryCanceled:
-	other.join()
+with contextlib.closing(psycopg2.connect("")) as watch:
+	assert is_cancelled(f"SELECT pg_advisory_lock(7) AS {TABLE}", ask, functools.partial(ask, of=watch), db.cancel,
+		psycopg2.errors.QueryCanceled)
 assert ask("SELECT 7") == 7
 
 with db, db.cursor() as c:

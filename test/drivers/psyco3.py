@@ -1,7 +1,8 @@
+import functools
 import os
-import threading
 
 import psycopg
+from common import is_cancelled
 
 TABLE = os.environ["TABLE"]
 db = psycopg.connect("", autocommit=True) # as the environment says
@@ -48,23 +49,9 @@ with db.cursor() as c:
 	with c.copy(f"COPY (SELECT * FROM {TABLE} WHERE n >= 1000 ORDER BY n) TO STDOUT") as copy:
 		assert b"".join(copy) == lines
 
-sleep = f"SELECT pg_sleep(60) AS {TABLE}"
-
-
-def cancel():
-	with psycopg.connect("", autocommit=True) as watch:
-		while ask("SELECT count(*) FROM pg_stat_activity WHERE query = %s", sleep, of=watch) == 0:
-			pass
-		db.cancel()
-
-
-other = threading.Thread(target=cancel)
-other.start()
-try:
-	ask(sleep)
-	raise AssertionError("not cancelled")
-except psycopg.errors.QueryCanceled:
-	other.join()
+with psycopg.connect("", autocommit=True) as watch:
+	assert is_cancelled(f"SELECT pg_advisory_lock(7) AS {TABLE}", ask, functools.partial(ask, of=watch), db.cancel,
+		psycopg.errors.QueryCanceled)
 assert ask("SELECT 7") == 7
 
 db.execute(f"DROP TABLE {TABLE}")

@@ -182,10 +182,11 @@ class Talker:
 
 	def cancelled(self):
 		"""
-		A statement that lasts until it is cancelled. It says first that it runs; in a failed transaction it fails at once. Nothing
-		may run behind it: PostgreSQL signals the process and then its group, and the second signal may meet what comes next.
+		A statement that waits for a lock that somebody holds (Cluster.holding) until it is cancelled. It says first that it runs; in a
+		failed transaction it fails at once. Nothing may run behind it: PostgreSQL signals the process and then its group, and the
+		second signal may meet what comes next.
 		"""
-		sql = f"DO $$ BEGIN RAISE NOTICE 'running %', {self.seed}; PERFORM pg_sleep(60); END $$"
+		sql = f"DO $$ BEGIN RAISE NOTICE 'running %', {self.seed}; PERFORM pg_advisory_lock(7); END $$"
 		before, behind, rest = self.constant(), self.pick((self.constant, self.change))(), parse(self.constant()) + bind(()) + execute()
 		sent = self.pick((query(sql), query(f"{sql}; {behind}"), query(f"{before}; {sql}"), parse(sql) + bind(()) + execute() + sync(),
 			rest + parse(sql) + bind(()) + execute() + rest + sync()))

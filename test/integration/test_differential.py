@@ -3,6 +3,7 @@ The same random conversations with PostgreSQL directly and through the pooler: w
 byte, but for what MAY_DIFFER tells. PGWEIR_SEED=n repeats the conversation of one seed, PGWEIR_SEED=m-n holds those of others than the usual.
 """
 
+import contextlib
 import os
 import select
 import struct
@@ -307,9 +308,11 @@ def make_place(cluster):
 		database = f"conversations_{len(made)}"
 		cluster.sql(f"CREATE DATABASE {database} TEMPLATE conversations OWNER app")
 		made.append(database)
+		held.enter_context(cluster.holding(database))
 		return Place(name, port, database, last_oid)
 
-	yield make
+	with contextlib.ExitStack() as held:
+		yield make
 	for database in made:
 		cluster.sql(f"DROP DATABASE {database} WITH (FORCE)")
 

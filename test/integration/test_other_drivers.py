@@ -93,11 +93,12 @@ def pooler(start_shared):
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_driver_does_all_it_can(pooler, tmp_path, request, name):
+def test_a_driver_does_all_it_can(pooler, cluster, tmp_path, request, name):
 	command = built(name, str(tmp_path), request)
 	base = dict(environment(pooler.folder), PGHOST="127.0.0.1", PGPORT=str(pooler.port), PGUSER="app", PGPASSWORD=pooler.secrets["app"],
 		PGDATABASE="app", PGSSLMODE="disable")
-	with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as threads:
+	# what they cancel waits for that lock
+	with cluster.holding(), concurrent.futures.ThreadPoolExecutor(AT_ONCE) as threads:
 		tables = [f"drivers_{name.translate(str.maketrans('/.', '__'))}_{n}" for n in range(AT_ONCE)]
 		said = list(threads.map(lambda table: ran(command, env=dict(base, TABLE=table), cwd=tmp_path), tables))
 	assert [text.strip() for text in said] == [KINDS[name][2]] * AT_ONCE

@@ -22,7 +22,7 @@ async function main() {
 	check(big.rows.length === 20000 && big.rows.every((r, i) => r.n === i + 1), "a row is broken");
 	await fails("57014", db.transaction(async (tx) => {
 		await tx.execute(sql`SET LOCAL statement_timeout = '1s'`);
-		await tx.execute(sql`SELECT pg_sleep(60)`);
+		await tx.execute(sql`SELECT pg_advisory_lock(7)`);
 	}));
 	check((await db.select({ n: count() }).from(rows))[0].n === 100, "it does not go on");
 	await db.execute(sql`DROP TABLE ${rows}`);

@@ -19,7 +19,7 @@ async function main() {
 	// its timeout's cancel asks for pg_cancel_backend of the process that it logged in to: behind a pooler there is none such
 	await fails("57014", db.transaction(async (tx) => {
 		await tx.raw("SET LOCAL statement_timeout = '1s'");
-		await tx.raw("SELECT pg_sleep(60)");
+		await tx.raw("SELECT pg_advisory_lock(7)");
 	}));
 	check((await db.raw("SELECT 7 AS n")).rows[0].n === 7, "it does not go on");
 	await db.schema.dropTable(table);

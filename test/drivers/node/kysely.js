@@ -21,7 +21,7 @@ async function main() {
 	check(rows.length === 20000 && rows.every((r, i) => r.n === i + 1), "a row is broken");
 	await fails("57014", db.transaction().execute(async (tx) => {
 		await sql`SET LOCAL statement_timeout = '1s'`.execute(tx);
-		await sql`SELECT pg_sleep(60)`.execute(tx);
+		await sql`SELECT pg_advisory_lock(7)`.execute(tx);
 	}));
 	check((await size()) === 100, "it does not go on");
 	await db.schema.dropTable(table).execute();

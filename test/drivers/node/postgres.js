@@ -33,7 +33,7 @@ async function main() {
 	// not query.cancel(): of this driver's own some never come to an end, without a pooler too
 	await fails("57014", sql.begin(async (tx) => {
 		await tx`SET LOCAL statement_timeout = '1s'`;
-		await tx`SELECT pg_sleep(60)`;
+		await tx`SELECT pg_advisory_lock(7)`;
 	}));
 	// on a connection of its own: after COPY and errors this driver now and then sends nothing more, without a pooler too
 	const last = postgres(url, { max: 1 });

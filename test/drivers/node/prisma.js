@@ -29,7 +29,7 @@ async function main() {
 	check(big.length === 20000 && big.every((r, i) => r.n === i + 1 && r.t.length === 200), "a row is broken");
 	await fails("57014", db.$transaction(async (tx) => {
 		await tx.$executeRaw`SET LOCAL statement_timeout = '1s'`;
-		await tx.$queryRaw`SELECT 1 FROM pg_sleep(60)`;
+		await tx.$queryRaw`SELECT 1 FROM pg_advisory_lock(7)`;
 	}, { timeout: 60000 }));
 	// its own timeout: it rolls back behind the query that is still running
 	await fails("P2028", db.$transaction(async (tx) => {

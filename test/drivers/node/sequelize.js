@@ -20,7 +20,7 @@ async function main() {
 	check(rows.length === 20000 && rows.every((r, i) => r.n === i + 1), "a row is broken");
 	await db.transaction(async (transaction) => {
 		await db.query("SET LOCAL statement_timeout = '1s'", { transaction });
-		await fails("57014", db.query("SELECT pg_sleep(60)", { transaction }));
+		await fails("57014", db.query("SELECT pg_advisory_lock(7)", { transaction }));
 		throw new Error("over");
 	}).catch((e) => check(e.message === "over", e));
 	check((await Row.count()) === 100, "it does not go on");

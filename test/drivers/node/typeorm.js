@@ -17,7 +17,7 @@ async function main() {
 	check(big.length === 20000 && big.every((r, i) => r.n === i + 1), "a row is broken");
 	await fails("57014", db.transaction(async (tx) => {
 		await tx.query("SET LOCAL statement_timeout = '1s'");
-		await tx.query("SELECT pg_sleep(60)");
+		await tx.query("SELECT pg_advisory_lock(7)");
 	}));
 	check((await rows.count()) === 100, "it does not go on");
 	await db.query(`DROP TABLE ${table}`);

@@ -19,93 +19,95 @@ static void there_are_no_numbers(void **state)
 		assert_int_equal(signal_number((enum signal)i), 0);
 }
 
-static void what_came_before_is_kept(void **state)
-{
-	struct wakeup w;
-	enum signal what;
-	const char *name;
+static struct wakeup bell;
 
+static int set_up(void **state)
+{
 	(void)state;
-	signal_post(SIGNAL_STOP, "early");
-	assert_true(wakeup_init(&w));
-	assert_true(signal_listen(&w, STOP_AND_RELOAD));
-	assert_true(socket_has_news(w.read_fd));
-	assert_true(signal_take(&what, &name));
-	assert_int_equal(what, SIGNAL_STOP);
-	assert_string_equal(name, "early");
-	assert_false(signal_take(&what, &name));
-	signal_listen_end();
-	wakeup_fini(&w);
+	return wakeup_init(&bell) ? 0 : -1;
 }
 
-static void two_of_a_kind_are_one_and_two_kinds_are_two(void **state)
+static int tear_down(void **state)
 {
-	struct wakeup w;
+	(void)state;
+	signal_listen_end();
+	wakeup_fini(&bell);
+	return 0;
+}
+
+static void assert_taken(enum signal expected, const char *expected_name)
+{
 	enum signal what;
 	const char *name;
 
-	(void)state;
-	assert_true(wakeup_init(&w));
-	assert_true(signal_listen(&w, STOP_AND_RELOAD));
-	signal_post(SIGNAL_STOP, "first");
-	signal_post(SIGNAL_STOP, "second");
-	signal_post(SIGNAL_RELOAD, "reload");
 	assert_true(signal_take(&what, &name));
-	assert_int_equal(what, SIGNAL_STOP);
-	assert_string_equal(name, "second");
-	assert_true(signal_take(&what, &name));
-	assert_int_equal(what, SIGNAL_RELOAD);
+	assert_int_equal(what, expected);
+	assert_string_equal(name, expected_name);
+}
+
+static void assert_none_left(void)
+{
+	enum signal what;
+	const char *name;
+
 	assert_false(signal_take(&what, &name));
-	signal_listen_end();
-	wakeup_fini(&w);
+}
+
+static void what_came_before_is_kept(void **state)
+{
+	(void)state;
+	signal_post(SIGNAL_STOP, "early");
+	assert_true(signal_listen(&bell, STOP_AND_RELOAD));
+	assert_true(socket_has_news(bell.read_fd));
+	assert_taken(SIGNAL_STOP, "early");
+	assert_none_left();
 }
 
 /* What is said last is what stays. */
+static void two_of_a_kind_are_one_and_two_kinds_are_two(void **state)
+{
+	(void)state;
+	assert_true(signal_listen(&bell, STOP_AND_RELOAD));
+	signal_post(SIGNAL_STOP, "first");
+	signal_post(SIGNAL_STOP, "second");
+	signal_post(SIGNAL_RELOAD, "reload");
+	assert_taken(SIGNAL_STOP, "second");
+	assert_taken(SIGNAL_RELOAD, "reload");
+	assert_none_left();
+}
+
 static void they_are_taken_in_the_order_in_which_they_came(void **state)
 {
 	const enum signal said[] = {SIGNAL_RESUME, SIGNAL_PAUSE, SIGNAL_RELOAD};
-	struct wakeup w;
-	enum signal what;
-	const char *name;
 
 	(void)state;
-	assert_true(wakeup_init(&w));
-	assert_true(signal_listen(&w, (1u << N_SIGNALS) - 1));
+	assert_true(signal_listen(&bell, (1u << N_SIGNALS) - 1));
 	for (size_t i = 0; i < 3; i++)
 		signal_post(said[i], "x");
-	for (size_t i = 0; i < 3; i++) {
-		assert_true(signal_take(&what, &name));
-		assert_int_equal(what, said[i]);
-	}
-	assert_false(signal_take(&what, &name));
-	signal_listen_end();
-	wakeup_fini(&w);
+	for (size_t i = 0; i < 3; i++)
+		assert_taken(said[i], "x");
+	assert_none_left();
 }
 
 static void what_nobody_listens_to_is_not_told(void **state)
 {
-	struct wakeup w;
-	enum signal what;
-	const char *name;
-
 	(void)state;
-	assert_true(wakeup_init(&w));
-	assert_true(signal_listen(&w, STOP_AND_RELOAD));
+	assert_true(signal_listen(&bell, STOP_AND_RELOAD));
 	signal_post(SIGNAL_PAUSE, "pause");
-	assert_false(socket_has_news(w.read_fd));
-	assert_false(signal_take(&what, &name));
-	signal_listen_end();
-	wakeup_fini(&w);
+	assert_false(socket_has_news(bell.read_fd));
+	assert_none_left();
 }
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(there_are_no_numbers),
-	    cmocka_unit_test(what_came_before_is_kept),
-	    cmocka_unit_test(two_of_a_kind_are_one_and_two_kinds_are_two),
-	    cmocka_unit_test(they_are_taken_in_the_order_in_which_they_came),
-	    cmocka_unit_test(what_nobody_listens_to_is_not_told),
+	    TEST(what_came_before_is_kept),
+	    TEST(two_of_a_kind_are_one_and_two_kinds_are_two),
+	    TEST(they_are_taken_in_the_order_in_which_they_came),
+	    TEST(what_nobody_listens_to_is_not_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
