@@ -18,12 +18,12 @@
  * are UTF-8 and stay.
  */
 char *const *os_begin(int *argc, char **argv);
-
-/* The last thing of a program: what main returns, `status`. On Windows the process ends here, after what was written to
-   streams is out: to return would end threads that the system makes for Ctrl-C, and then wait for the locks they hold.
- */
-int os_end(int status) MUST_USE;
 char *const *os_environment(void);
+
+/* The last thing of a program: what main returns, `status`. On Windows the process ends here, when what was written to
+   streams is out: to return would end threads that the system makes for Ctrl-C, and wait for the locks they hold. */
+int os_end(int status) MUST_USE;
+
 /* Whether stderr and stdout are shown to somebody by something that takes UTF-8, as far as the system tells without the
    environment. */
 bool os_console_is_utf8(void);

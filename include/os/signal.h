@@ -38,6 +38,10 @@ const char *signal_name(enum signal what);
  */
 bool signal_listen(struct wakeup *w, unsigned set) MUST_USE;
 void signal_listen_end(void);
+/* The process ends: what the console says from now on changes nothing. By itself Windows would end the process from a
+   thread of its own, beside the one that is about to do so. Before signal_listen_end; where there are numbers it does
+   nothing. */
+void signal_ignore_console(void);
 /* A signal that has come, and what its poster calls it; false: none is left. Two of a kind that nobody has taken yet
    are one. */
 bool signal_take(enum signal *what, const char **name) MUST_USE;

@@ -15,13 +15,13 @@
 
 /* A request that waits for a view. */
 struct question {
-	struct list node; /* in web->waiting or web->asked */
+	struct list node; /* in web->waiting, in web->asked, or among the sharers of one that is asked */
 	struct web *web;
 	struct http_request *request;
 	const struct topic *topic;
 	web_write *write;
-	struct question *leader; /* the one whose view answers this one, too; NULL: not asked yet */
-	struct view *view;       /* the leader's, under way */
+	struct list sharers; /* whom its view answers, too */
+	struct view *view;   /* under way; NULL: none */
 };
 
 /* Owned by one thread: main. */
@@ -32,7 +32,6 @@ struct web {
 	struct gate gate;
 	struct health health;
 	struct list waiting, asked;
-	unsigned n_asked;
 };
 
 /* ---- views ---- */
@@ -43,78 +42,49 @@ static void say_unavailable(struct http_request *r)
 	http_answer_text(r, 503, "not available now\n");
 }
 
-static void question_free(struct question *q)
+/* With all that share its view. NULL: there is none. */
+static void question_answer(struct question *q, struct view *v)
 {
+	struct list *sharer;
+
+	while ((sharer = list_first(&q->sharers)) != NULL)
+		question_answer(container_of(sharer, struct question, node), v);
+	if (v == NULL || v->out.failed)
+		say_unavailable(q->request);
+	else
+		q->write(q->web, q->request, v);
 	list_remove(&q->node);
 	mem_free(q);
 }
 
-static void question_give_up(struct question *q)
-{
-	if (q->view != NULL)
-		view_forget(q->view);
-	say_unavailable(q->request);
-	question_free(q);
-}
-
 static void ask_next(struct web *w);
-
-/* NULL: there is no view. */
-static void answer_all(struct question *leader, struct view *v)
-{
-	struct list *node, *after, *asked = &leader->web->asked;
-	struct list theirs;
-
-	list_init(&theirs);
-	list_each_safe (node, after, asked) {
-		if (container_of(node, struct question, node)->leader != leader)
-			continue;
-		list_remove(node);
-		list_add_tail(&theirs, node);
-	}
-	while ((node = list_first(&theirs)) != NULL) {
-		struct question *q = container_of(node, struct question, node);
-
-		if (v == NULL || v->out.failed)
-			say_unavailable(q->request);
-		else
-			q->write(q->web, q->request, v);
-		question_free(q);
-	}
-}
 
 static void answered(void *asker, struct view *v)
 {
-	struct question *leader = (struct question *)asker;
-	struct web *w = leader->web;
+	struct question *q = (struct question *)asker;
+	struct web *w = q->web;
 
-	leader->view = NULL;
-	w->n_asked--;
-	answer_all(leader, v);
+	question_answer(q, v);
 	if (v->went_round)
 		ask_next(w);
 }
 
 /* For all that wait for the same; who comes while it is under way waits for the next one, which is no older than its
  * request. */
-static void ask(struct web *w, struct question *leader)
+static void ask(struct web *w, struct question *q)
 {
 	struct list *node, *after;
 
+	list_remove(&q->node);
+	list_add_tail(&w->asked, &q->node);
 	list_each_safe (node, after, &w->waiting) {
-		struct question *q = container_of(node, struct question, node);
-
-		if (q->topic != leader->topic)
+		if (container_of(node, struct question, node)->topic != q->topic)
 			continue;
 		list_remove(node);
-		list_add_tail(&w->asked, node);
-		q->leader = leader;
+		list_add_tail(&q->sharers, node);
 	}
-	w->n_asked++;
-	if (view_start(w->console, leader->topic, answered, leader, &leader->view))
-		return;
-	w->n_asked--;
-	answer_all(leader, NULL);
+	if (!view_start(w->console, q->topic, answered, q, &q->view))
+		question_answer(q, NULL);
 }
 
 static bool is_asked(struct web *w, const struct topic *topic)
@@ -145,7 +115,7 @@ static void ask_next(struct web *w)
 {
 	struct question *q;
 
-	while (w->n_asked < MAX_VIEWS && (q = next_question(w)) != NULL)
+	while (list_count(&w->asked) < MAX_VIEWS && (q = next_question(w)) != NULL)
 		ask(w, q);
 }
 
@@ -162,6 +132,7 @@ void web_show(struct web *w, struct http_request *r, const struct topic *topic, 
 	q->topic = topic;
 	q->write = write;
 	list_init(&q->node);
+	list_init(&q->sharers);
 	list_add_tail(&w->waiting, &q->node);
 	ask_next(w);
 }
@@ -174,10 +145,13 @@ void web_end_views(struct web *w)
 		return;
 	w->console = NULL;
 	while ((node = list_first(&w->waiting)) != NULL)
-		question_give_up(container_of(node, struct question, node));
-	while ((node = list_first(&w->asked)) != NULL)
-		question_give_up(container_of(node, struct question, node));
-	w->n_asked = 0;
+		question_answer(container_of(node, struct question, node), NULL);
+	while ((node = list_first(&w->asked)) != NULL) {
+		struct question *q = container_of(node, struct question, node);
+
+		view_forget(q->view);
+		question_answer(q, NULL);
+	}
 }
 
 /* ---- dispatch ---- */

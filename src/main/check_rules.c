@@ -46,10 +46,11 @@ static void find_ways_in(const struct settings *s, struct ways_in *in)
 		add_address(in, name);
 }
 
-static struct finding *tell(struct findings *f, const struct hba_rule *r, const char *what)
+static struct finding *tell(struct findings *f, enum severity severity, const char *step, const struct hba_rule *r,
+                            const char *what)
 {
-	return findings_add(f, SEVERITY_WARNING, "rules", "line %s:%u (%s … %s) %s", r->file, r->line,
-	                    hba_type_name(r->type), hba_method_name(r->method), what);
+	return findings_add(f, severity, step, "line %s:%u (%s … %s) %s", r->file, r->line, hba_type_name(r->type),
+	                    hba_method_name(r->method), what);
 }
 
 /* ---- where it is for ---- */
@@ -112,7 +113,7 @@ static bool look_at_rule(struct findings *f, const struct hba *h, unsigned i, co
 	struct finding *n;
 
 	if (what == NULL && cover != NULL) {
-		n = tell(f, r, "never matches");
+		n = tell(f, SEVERITY_WARNING, "rules", r, "never matches");
 		finding_cause(n, "Line %s:%u (%s … %s), before it, matches all that it does.", cover->file, cover->line,
 		              hba_type_name(cover->type), hba_method_name(cover->method));
 		finding_remedy(n, "The first line that matches decides: put the narrower one first, or take it out.");
@@ -126,18 +127,12 @@ static bool look_at_rule(struct findings *f, const struct hba *h, unsigned i, co
 	}
 	if (what == NULL)
 		return false;
-	n = tell(f, r, what);
+	n = tell(f, SEVERITY_WARNING, "rules", r, what);
 	finding_remedy(n, "%s", remedy);
 	return true;
 }
 
 /* ---- what PgBouncer makes of it ---- */
-
-static void note(struct findings *f, const struct hba_rule *r, const char *what)
-{
-	(void)findings_add(f, SEVERITY_NOTE, "PgBouncer", "line %s:%u (%s … %s) %s", r->file, r->line,
-	                   hba_type_name(r->type), hba_method_name(r->method), what);
-}
 
 static bool look_at_difference(struct findings *f, const struct hba_rule *r)
 {
@@ -147,13 +142,14 @@ static bool look_at_difference(struct findings *f, const struct hba_rule *r)
 	char what[160];
 
 	if (is_skipped)
-		note(f, r, "counts; PgBouncer does not know such a line, and skips it");
-	else if (name != NULL) {
-		(void)snprintf(what, sizeof(what), "takes \"%.60s\" for %s; PgBouncer takes it for a %s", name,
-		               is_pattern ? "a regular expression" : "a user's name", is_pattern ? "name" : "keyword");
-		note(f, r, what);
-	}
-	return is_skipped || name != NULL;
+		snprintf(what, sizeof(what), "counts; PgBouncer does not know such a line, and skips it");
+	else if (name != NULL)
+		snprintf(what, sizeof(what), "takes \"%.60s\" for %s; PgBouncer takes it for a %s", name,
+		         is_pattern ? "a regular expression" : "a user's name", is_pattern ? "name" : "keyword");
+	else
+		return false;
+	(void)tell(f, SEVERITY_NOTE, "PgBouncer", r, what);
+	return true;
 }
 
 void check_rules(struct findings *f, const struct config *c)

@@ -21,6 +21,7 @@
 #include "os/file.h"
 #include "os/process.h"
 #include "os/service_manager.h"
+#include "os/signal.h"
 
 #define MAX_TEXT 65536
 
@@ -90,6 +91,7 @@ static enum outcome start(const struct options *o, struct config *c, struct logg
 		return OUTCOME_RESOURCES;
 	s->environment = o->environment;
 	outcome = serve(s, c, log, ready);
+	signal_ignore_console();
 	*stuck = !supervisor_free(s);
 	return outcome;
 }

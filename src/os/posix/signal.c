@@ -45,6 +45,10 @@ void signal_listen_end(void)
 {
 }
 
+void signal_ignore_console(void)
+{
+}
+
 bool signal_take(enum signal *what, const char **name)
 {
 	(void)what;

@@ -21,6 +21,7 @@ static struct {
 	unsigned turn[N_SIGNALS];    /* when they came: a pause that follows its end is not one that precedes it */
 	unsigned last_turn;
 	struct wakeup *bell; /* NULL: nobody listens */
+	bool ignores;        /* the console */
 } signals = {.lock = SRWLOCK_INIT};
 
 void signal_post(enum signal what, const char *name)
@@ -47,12 +48,13 @@ const char *signal_name(enum signal what)
 	return "";
 }
 
+/* By the listener, or by nobody any more. */
 static bool is_heard(enum signal what)
 {
 	bool heard;
 
 	AcquireSRWLockShared(&signals.lock);
-	heard = signals.bell != NULL && (signals.heard & 1u << what) != 0;
+	heard = signals.ignores || (signals.bell != NULL && (signals.heard & 1u << what) != 0);
 	ReleaseSRWLockShared(&signals.lock);
 	return heard;
 }
@@ -100,10 +102,21 @@ bool signal_listen(struct wakeup *w, unsigned set)
 
 void signal_listen_end(void)
 {
+	bool ignores;
+
 	AcquireSRWLockExclusive(&signals.lock);
 	signals.bell = NULL;
+	ignores = signals.ignores;
 	ReleaseSRWLockExclusive(&signals.lock);
-	(void)SetConsoleCtrlHandler(console_said, FALSE);
+	if (!ignores)
+		(void)SetConsoleCtrlHandler(console_said, FALSE);
+}
+
+void signal_ignore_console(void)
+{
+	AcquireSRWLockExclusive(&signals.lock);
+	signals.ignores = true;
+	ReleaseSRWLockExclusive(&signals.lock);
 }
 
 bool signal_take(enum signal *what, const char **name)
